@@ -1,0 +1,26 @@
+"""What a user can get wrong, said so that it can be mended.
+
+Every error that a user's input can cause derives from `EntrepotError`; its message is one paragraph that
+names the file, row or key, what was found there and what would do. The command line prints it and ends
+with exit code 2; anything else that escapes is a fault of the package.
+"""
+
+
+class EntrepotError(Exception):
+    """A mistake in what the user gave: a file, a code, a date, an option."""
+
+
+class UnknownCode(EntrepotError):
+    """A code that names no economy, group, product, sector, measure or list."""
+
+
+class LedgerError(EntrepotError):
+    """A trade record, or a file of them, that can't be used."""
+
+
+class LawError(EntrepotError):
+    """A measure, book or overlay that says nothing definite."""
+
+
+class Unresolved(EntrepotError):
+    """A question that needs a fact which nobody gave; the message names it."""
