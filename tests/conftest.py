@@ -1,0 +1,16 @@
+"""Fixtures that more than one test file uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data beside the repository, or ENTREPOT_SHARED; skips the test if absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ENTREPOT_SHARED", beside))
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data, which is absent")
+    return folder
