@@ -51,7 +51,7 @@ def test_find_reads_the_common_ways(text: str, code: str) -> None:
 def test_an_unknown_economy_is_met_with_near_matches() -> None:
     with pytest.raises(UnknownCode, match=r"'VMN' is unknown.*VNM \(Vietnam\)"):
         economies.economy("VMN")
-    with pytest.raises(UnknownCode, match="Census code '552'.*four digits"):
+    with pytest.raises(UnknownCode, match=r"Census code '552'.*four digits"):
         economies.by_census("552")
     with pytest.raises(UnknownCode, match="alpha-2 code 'VX'"):
         economies.by_alpha2("VX")
@@ -82,7 +82,7 @@ def test_a_group_without_members_on_a_day_says_since_when() -> None:
         UnknownCode, match="EU27 had no members on 2019-01-01; it has members since 2020-02-01"
     ):
         economies.members("EU27", date(2019, 1, 1))
-    with pytest.raises(UnknownCode, match="EU28 had no members on 2021-01-01.*until 2020-02-01"):
+    with pytest.raises(UnknownCode, match=r"EU28 had no members on 2021-01-01.*until 2020-02-01"):
         economies.members("EU28", date(2021, 1, 1))
     with pytest.raises(UnknownCode, match="'EU26': there is none; there are ASEAN"):
         economies.members("EU26", date(2021, 1, 1))
