@@ -8,6 +8,9 @@ import sys
 
 import typer
 
+from entrepot.cli import law
+from entrepot.cli.duty import duty
+from entrepot.cli.rates import rates
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -17,6 +20,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(rates)
+app.command()(duty)
+app.add_typer(law.app, name="law")
 
 
 def main() -> None:

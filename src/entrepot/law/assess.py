@@ -12,7 +12,7 @@ import polars as pl
 from entrepot.errors import LawError, Unresolved
 from entrepot.law.book import Book, Regime
 from entrepot.law.cases import Cases, MissingFact, Reach, hit_of
-from entrepot.law.combine import Array, combine
+from entrepot.law.combine import Array, Hit, combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
 from entrepot.law.parts import ledger_lines, make_parts, merge, with_ledger_rates
@@ -30,8 +30,8 @@ PAID = "paid in the ledger's year"
 class Rates:
     """Effective rates over a ledger, and what a reader has to know of them.
 
-    `table`: `on`, the columns listed by, `value_usd`, then `base_rate`, `added_rate`, `total_rate` (fractions of
-    `value_usd`) and `added_duty_usd`. Listed by authority, family or measure, `value_usd` is that of the
+    `table`: `on`, the columns listed by, `value_usd`, then `base_rate`, `added_rate`, `total_rate` (fractions
+    of `value_usd`) and `added_duty_usd`. Listed by authority, family or measure, `value_usd` is that of the
     whole group, so that the rates of its rows add up to the rate of the group.
     """
 
@@ -46,6 +46,7 @@ def rates(
     on: Sequence[date] | None = None,
     by: Sequence[str] = ("origin",),
     given: Sequence[Given] = (),
+    readings: Mapping[str, str] | None = None,
     as_known: date | None = None,
 ) -> Rates:
     """Value-weighted rates of duty on each of some days (default: every day on which the law changes).
@@ -57,13 +58,25 @@ def rates(
     """
     for name in by:
         if name not in BY_LINE + BY_LAW:
-            raise LawError(f"--by {name!r}: unknown{near(name, BY_LINE + BY_LAW)}; known: {', '.join(BY_LINE + BY_LAW)}")
+            raise LawError(
+                f"--by {name!r}: unknown{near(name, BY_LINE + BY_LAW)}; known: {', '.join(BY_LINE + BY_LAW)}"
+            )
     by_law = [name for name in by if name in BY_LAW]
     if len(by_law) > 1 or len(set(by)) < len(by):
-        raise LawError(f"--by {','.join(by)}: name each column once, and one of {', '.join(BY_LAW)} at the most")
+        raise LawError(
+            f"--by {','.join(by)}: name each column once, and one of {', '.join(BY_LAW)} at the most"
+        )
     if on is None:
         on = [day for day in book.change_days(as_known) if day > book.base_day]
-    panel = compile_panel(ledger, book, on, by=[n for n in by if n in BY_LINE], given=given, as_known=as_known)
+    panel = compile_panel(
+        ledger,
+        book,
+        on,
+        by=[n for n in by if n in BY_LINE],
+        given=given,
+        readings=readings,
+        as_known=as_known,
+    )
     kind = by_law[0] if by_law else None
     base = panel.charged(book.base_day, by_measure=kind == "measure")
     tables = [panel.table(day, base, kind).select("on", *by, *_NUMBERS) for day in on]
@@ -77,8 +90,8 @@ _NUMBERS = ("value_usd", "base_rate", "added_rate", "total_rate", "added_duty_us
 class Panel:
     """A ledger made ready for many days of one law.
 
-    Lines that the law can't tell apart are one case; `group`, `value` and `duty` have an entry per case: the row
-    of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none).
+    Lines that the law can't tell apart are one case; `group`, `value` and `duty` have an entry per case: the
+    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none).
     """
 
     book: Book
@@ -103,6 +116,7 @@ class Panel:
             except MissingFact as missing:
                 raise Unresolved(self._unresolved(missing, measure, day)) from None
             if hit is not None:
+                self._check_rate(hit, day)
                 hits.append(hit)
         labels = [hit.measure.id if by_measure else hit.measure.family for hit in hits]
         slots = {label: slot for slot, label in enumerate(dict.fromkeys(labels))}
@@ -125,16 +139,31 @@ class Panel:
             return self._rows(day, paid, sum(added.values(), start=none))
         rows = [self._rows(day, paid, none, pl.lit(PAID).alias(kind))]
         rows += [self._rows(day, none, added[label], pl.lit(label).alias(kind)) for label in sorted(added)]
-        return pl.concat(rows).sort(self.groups.columns, maintain_order=True) if self.groups.columns else pl.concat(rows)
+        return (
+            pl.concat(rows).sort(self.groups.columns, maintain_order=True)
+            if self.groups.columns
+            else pl.concat(rows)
+        )
+
+    def _check_rate(self, hit: Hit, day: date) -> None:
+        unknown = np.isnan(np.broadcast_to(hit.rate, hit.cases.shape))
+        if unknown.any():
+            name = hit.measure.rate.fact or f"quantity.{hit.measure.rate.unit}"
+            raise Unresolved(self._unresolved(MissingFact(name, hit.cases[unknown]), hit.measure, day))
 
     def _sum(self, amounts: Array) -> Array:
-        return np.bincount(self.group, np.broadcast_to(amounts, self.group.shape), len(self.groups))
+        sums = np.bincount(self.group, np.broadcast_to(amounts, self.group.shape), len(self.groups))
+        return sums.astype(np.float64)
 
     def _rows(self, day: date, paid: Array, added: Array, *label: pl.Expr) -> pl.DataFrame:
         value = self._sum(self.value)
         share = pl.when(pl.col("value_usd") > 0)
         frame = self.groups.with_columns(
-            *label, pl.lit(day).alias("on"), value_usd=value, paid=pl.Series(paid).fill_nan(None), added_duty_usd=added
+            *label,
+            pl.lit(day).alias("on"),
+            value_usd=value,
+            paid=pl.Series(paid).fill_nan(None),
+            added_duty_usd=added,
         )
         return frame.with_columns(
             base_rate=share.then(pl.col("paid") / pl.col("value_usd")),
@@ -146,9 +175,10 @@ class Panel:
         origins = sorted({self.cases.origins[o] for o in self.cases.origin[missing.cases]})
         shown = ", ".join(origins[:6]) + (f" and {len(origins) - 6} more" if len(origins) > 6 else "")
         return (
-            f"unresolved on {day}: measure {measure.id!r} asks for the fact {missing.fact!r}, which is neither in the "
-            f"ledger nor given, on {usd:,.0f} USD of goods from {shown}. Give it with --fact {missing.fact}=SHARE or "
-            f"--fact {missing.fact}=ORIGIN:SHARE, or as a column fact.{missing.fact} of the ledger."
+            f"unresolved on {day}: measure {measure.id!r} asks for the fact {missing.fact!r}, which is neither "
+            f"in the ledger nor given, on {usd:,.0f} USD of goods from {shown}. Give it with "
+            f"--fact {missing.fact}=SHARE or --fact {missing.fact}=ORIGIN:SHARE, or as a column "
+            f"fact.{missing.fact} of the ledger."
         )
 
 
@@ -162,6 +192,7 @@ def compile_panel(
     *,
     by: Sequence[str] = (),
     given: Sequence[Given] = (),
+    readings: Mapping[str, str] | None = None,
     as_known: date | None = None,
 ) -> Panel:
     """Make a ledger ready for the regimes of some days.
@@ -169,14 +200,14 @@ def compile_panel(
     `by` names line columns (`BY_LINE`) that the result is to be grouped by. Raises LawError for facts that
     nobody asks for, Unresolved if the ledger's base duties can't be told apart for want of a fact.
     """
-    settled = book.with_readings({})
+    settled = book.with_readings(readings or {})
     regimes = {day: settled.regime(day, as_known) for day in {*days, book.base_day}}
     measures = list({id(m): m for regime in regimes.values() for m in regime.measures}.values())
     table, notes = ledger_lines(ledger, measures, book, by)
     codes, origins = table["product"].unique().sort(), table["origin"].unique().sort()
     reach = Reach(ProductIndex(codes.to_list()), origins.to_list(), book.lists, book.tables)
     parts, fact_notes = make_parts(table, measures, reach, sorted(regimes), book, given)
-    parts = with_ledger_rates(parts, table, regimes, book.base_day, reach)
+    parts = with_ledger_rates(parts, table, regimes, reach, book)
     groups, merged = merge(parts, table, reach, measures, by)
     return Panel(
         book=settled,

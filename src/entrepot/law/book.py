@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from entrepot.errors import LawError, UnknownCode
@@ -85,7 +86,7 @@ class Book:
 
     def title_of(self, family: str) -> str:
         """The title of the widest declared family that holds `family`: s232.autos → Section 232."""
-        return self._titles[family.split(".")[0]]
+        return self._titles[family.partition(".")[0]]
 
     def lay_over(self, measures: Iterable[Measure], ends: Mapping[str, date] | None = None) -> Book:
         """The book with what-if measures laid over it.
@@ -108,7 +109,7 @@ class Book:
         return book
 
     def with_readings(self, chosen: Mapping[str, str]) -> Book:
-        """The book with every ambiguous measure settled: by `chosen` (id → reading), else by its first reading.
+        """The book with every ambiguous measure settled: by `chosen` (id → reading), else by the first.
 
         Raises UnknownCode if a measure or reading named there does not exist.
         """
@@ -116,7 +117,9 @@ class Book:
             for measure in self.versions(measure_id):
                 names = [reading.name for reading in measure.readings]
                 if name not in names:
-                    raise UnknownCode(f"measure {measure_id} has no reading {name!r}; it has: {names or 'none'}")
+                    raise UnknownCode(
+                        f"measure {measure_id} has no reading {name!r}; it has: {names or 'none'}"
+                    )
         return replace(self, measures=tuple(m.read_as(chosen.get(m.id)) for m in self.measures))
 
     def check(self) -> None:
@@ -131,12 +134,13 @@ class Book:
             self._check_names(measure)
         for versions in by_id.values():
             versions.sort(key=lambda m: m.from_)
-            for earlier, later in zip(versions, versions[1:], strict=False):
+            for earlier, later in pairwise(versions):
                 if earlier.until is None or earlier.until > later.from_:
                     raise LawError(
-                        f"{self.source}: two measures with the id {earlier.id!r} overlap: one from {earlier.from_} "
-                        f"until {earlier.until or 'further notice'}, one from {later.from_}. End the first by then "
-                        "(`until` is the first day without it) or give the second an id of its own."
+                        f"{self.source}: two measures with the id {earlier.id!r} overlap: one from "
+                        f"{earlier.from_} until {earlier.until or 'further notice'}, one from {later.from_}. "
+                        "End the first by then (`until` is the first day without it) or give the second "
+                        "an id of its own."
                     )
 
     def _check_names(self, measure: Measure) -> None:
@@ -146,10 +150,14 @@ class Book:
         named = {measure.family, *measure.rate.of}.union(*(set(a) | set(b) for a, b in readings))
         for family in sorted(named):
             if not any(in_family(family, d) for d in declared):
-                raise LawError(f"{where}: family {family!r} is not declared in book.toml{near(family, declared)}")
+                raise LawError(
+                    f"{where}: family {family!r} is not declared in book.toml{near(family, declared)}"
+                )
         for unless, _ in readings:
             if any(in_family(measure.family, name) for name in unless):
-                raise LawError(f"{where}: `unless` names its own family {measure.family!r}; use products.exclude")
+                raise LawError(
+                    f"{where}: `unless` names its own family {measure.family!r}; use products.exclude"
+                )
         for name in (*measure.products.include, *measure.products.exclude):
             if name.startswith("list:") and name[5:] not in self.lists:
                 raise LawError(f"{where}: no list {name[5:]!r}{near(name[5:], self.lists)}")

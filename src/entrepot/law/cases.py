@@ -1,4 +1,4 @@
-"""From the lines of a ledger to cases: the few thousand different questions that a year of trade asks the law.
+"""Cases: the few thousand different questions that a year of trade asks the law.
 
 A line for which a fact holds in part (38 % claimed USMCA) is split into parts for which it holds and
 doesn't; then lines that no measure of the law can tell apart become one case. Value is conserved.
@@ -73,7 +73,7 @@ class Reach:
         return self._product_masks[key]
 
     def origin_rates(self, measure: Measure, day: date) -> Array:
-        """float (origin): 0 where the measure reaches the origin, its rate there if the rate is by origin, else NaN."""
+        """float (origin): NaN where the measure doesn't reach; else its rate if that is by origin, or 0."""
         key = (measure.origins, measure.rate.by_origin, membership_epoch(day))
         if key not in self._origin_rates:
             where = f"measure {measure.id!r}"
@@ -94,7 +94,8 @@ class Reach:
 def hit_of(measure: Measure, cases: Cases, reach: Reach, day: date) -> Hit | None:
     """The measure on the cases that its scope and conditions reach; None if it reaches none.
 
-    Raises MissingFact if it needs a fact that is unknown for one of these cases.
+    A rate that isn't known is NaN. Raises MissingFact if a condition or portion turns on a fact that is
+    unknown for one of these cases.
     """
     by_origin = reach.origin_rates(measure, day)
     if np.isnan(by_origin).all():
@@ -118,11 +119,12 @@ def _rate(measure: Measure, cases: Cases, by_origin: Array, at: Index) -> Array 
     if rate.by_origin is not None:
         return by_origin[cases.origin[at]]
     if rate.fact is not None:
-        return known(cases.facts, rate.fact, at)
+        # NaN where unknown: it then is the amount that is unknown, not whether the measure applies.
+        return cases.facts[rate.fact][at]
     charged = rate.ad_valorem or 0.0
     if rate.specific is None:
         return charged
-    return charged + rate.specific * known(cases.facts, f"quantity.{rate.unit}", at)
+    return charged + rate.specific * cases.facts[f"quantity.{rate.unit}"][at]
 
 
 def holds(condition: Condition, facts: Mapping[str, Array], at: Index) -> Mask:
@@ -133,9 +135,9 @@ def holds(condition: Condition, facts: Mapping[str, Array], at: Index) -> Mask:
     if condition.is_ is not None or condition.is_not is not None:
         wanted = condition.is_ if condition.is_ is not None else condition.is_not
         name = condition.fact if isinstance(wanted, bool) else f"{condition.fact}.{wanted}"
-        value = known(facts, name, at) > 0.5
+        found = known(facts, name, at) > 0.5
         expected = wanted if isinstance(wanted, bool) else True
-        return value == expected if condition.is_ is not None else value != expected
+        return np.equal(found, expected if condition.is_ is not None else not expected)
     value = known(facts, condition.fact, at)
     if condition.at_least is not None:
         return value >= condition.at_least

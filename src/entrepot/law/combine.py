@@ -136,7 +136,9 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
     return [settle(i, ()) for i in range(len(hits))]
 
 
-def _check_commute(hits: Sequence[Hit], reach: Sequence[Array], setters: list[int], limits: list[int]) -> None:
+def _check_commute(
+    hits: Sequence[Hit], reach: Sequence[Array], setters: list[int], limits: list[int]
+) -> None:
     """Raise LawError for two measures of one order on one case whose sequence would matter."""
     for group, reads in ((setters, lambda m: m.sets), (limits, lambda m: (*m.rate.of, *m.sets))):
         for position, i in enumerate(group):

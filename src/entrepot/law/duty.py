@@ -19,11 +19,11 @@ from entrepot import economies, products
 from entrepot.errors import LawError
 from entrepot.law.book import Book
 from entrepot.law.cases import Cases, Reach, atoms, hit_of
-from entrepot.law.combine import Hit, combine
+from entrepot.law.combine import combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
 from entrepot.law.possible import Possibility, possibilities
-from entrepot.law.reasons import why
+from entrepot.law.reasons import Reason, why
 from entrepot.law.scope import ProductIndex, prefixes
 
 MOST_OUTCOMES = 256
@@ -41,6 +41,8 @@ class Considered:
     rate: float | None
     duty_usd: Decimal | None
     reason: str
+    out_of_scope: bool = False
+    """The measure is about other goods, other origins or another time."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def _variants(
     reach = _reach(book, measures, code, origin)
     ambiguous = [m for m in measures if m.readings and m.id not in chosen and _could_apply(m, reach, on)]
     open_readings = [[(m.id, reading.name) for reading in m.readings] for m in ambiguous]
-    return [(book.with_readings({**chosen, **dict(pick)}), dict(pick)) for pick in combinations(*open_readings)]
+    return [
+        (book.with_readings({**chosen, **dict(pick)}), dict(pick)) for pick in combinations(*open_readings)
+    ]
 
 
 def _outcomes(
@@ -144,7 +148,10 @@ def _outcomes(
         possibilities(name, words, relevant, book.facts, given, code, origin)
         for name, words in atoms(relevant).items()
     ]
-    codes = [Possibility("product", c if len(candidates) > 1 else "", {"product": i}) for i, c in enumerate(candidates)]
+    codes = [
+        Possibility("product", c if len(candidates) > 1 else "", {"product": i})
+        for i, c in enumerate(candidates)
+    ]
     picks = list(combinations(codes, *options))
     if len(picks) > MOST_OUTCOMES:
         unknown = [o[0].fact for o in (codes, *options) if len(o) > 1]
@@ -162,22 +169,22 @@ def _outcomes(
         considered = []
         for measure in known:
             slot = by_id.get(id(measure))
-            reason = why(measure, case, cases, reach, hits, amounts, on, as_known, book)
+            reason = why(measure, case, cases, reach, hits, amounts, on, as_known)
             rate = None if slot is None else float(amounts.by_slot[slot, case])
-            considered.append(_consider(measure, rate, slot is not None and reason.applied, value, reason.text))
+            considered.append(_consider(measure, rate, reason, value))
         facts = {p.fact: p.label for p in pick if p.label}
         outcomes.append(Outcome(facts, readings, tuple(considered)))
     return outcomes
 
 
-def _consider(measure: Measure, rate: float | None, applied: bool, value: Decimal, reason: str) -> Considered:
-    if not applied or rate is None:
-        return Considered(measure, applied=False, rate=0.0, duty_usd=Decimal("0.00"), reason=reason)
+def _consider(measure: Measure, rate: float | None, reason: Reason, value: Decimal) -> Considered:
+    if rate is None or not reason.applied:
+        return Considered(measure, False, 0.0, Decimal("0.00"), reason.text, reason.out_of_scope)
     if np.isnan(rate):
-        return Considered(measure, applied=True, rate=None, duty_usd=None, reason=reason)
+        return Considered(measure, True, None, None, reason.text)
     # Twelve digits are far finer than any tariff; the rest is binary noise (0.15 - 0.029).
     exact = Decimal(repr(round(rate, 12)))
-    return Considered(measure, True, float(exact), (exact * value).quantize(CENT, ROUND_HALF_UP), reason)
+    return Considered(measure, True, float(exact), (exact * value).quantize(CENT, ROUND_HALF_UP), reason.text)
 
 
 def _reach(book: Book, measures: Iterable[Measure], code: str, origin: str) -> Reach:
@@ -227,7 +234,9 @@ def _merge(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], tuple[str, ...]]
             kept = [_forget(group[0], name) for group in by_rest.values()]
         else:
             missing.append(name)
-    if len({(tuple(sorted(o.facts.items())), _owed(o)) for o in kept}) == len({tuple(sorted(o.facts.items())) for o in kept}):
+    if len({(tuple(sorted(o.facts.items())), _owed(o)) for o in kept}) == len(
+        {tuple(sorted(o.facts.items())) for o in kept}
+    ):
         # Every reading gives the same: nothing turns on how the text is read.
         first: dict[object, Outcome] = {}
         for outcome in kept:
@@ -241,7 +250,9 @@ def _owed(outcome: Outcome) -> tuple[tuple[str, Decimal | None], ...]:
 
 
 def _forget(outcome: Outcome, name: str) -> Outcome:
-    return Outcome({k: v for k, v in outcome.facts.items() if k != name}, outcome.readings, outcome.considered)
+    return Outcome(
+        {k: v for k, v in outcome.facts.items() if k != name}, outcome.readings, outcome.considered
+    )
 
 
 def _collapse_products(outcomes: list[Outcome]) -> list[Outcome]:
@@ -255,6 +266,8 @@ def _collapse_products(outcomes: list[Outcome]) -> list[Outcome]:
         codes = [o.facts["product"] for o in group if "product" in o.facts]
         facts = dict(group[0].facts)
         if codes:
-            facts["product"] = ", ".join(codes) if len(codes) <= 3 else f"{codes[0]} and {len(codes) - 1} more"
+            facts["product"] = (
+                ", ".join(codes) if len(codes) <= 3 else f"{codes[0]} and {len(codes) - 1} more"
+            )
         merged.append(Outcome(facts, group[0].readings, group[0].considered))
     return merged

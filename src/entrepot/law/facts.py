@@ -105,5 +105,7 @@ def _value(word: str, text: str) -> bool | float | str:
             return word
         raise LawError(f"--fact {text!r}: {word!r} is neither true, false, a number nor a name") from None
     if not 0 <= number <= 1:
-        raise LawError(f"--fact {text!r}: {word} is not between 0 and 1; shares and rates are fractions (0.161 or 16.1%)")
+        raise LawError(
+            f"--fact {text!r}: {word} is not between 0 and 1; shares and rates are fractions (0.161 or 16.1%)"
+        )
     return number

@@ -29,27 +29,29 @@ def fact_columns(
     atoms: Mapping[str, tuple[str, ...]],
     declared: Mapping[str, Fact],
     given: Sequence[Given],
-) -> dict[str, Column]:
-    """The facts that a law asks for, over the lines of a ledger; choices have a column per option.
+) -> tuple[dict[str, Column], list[str]]:
+    """The facts that a law asks for, over the lines of a ledger, and notes; choices have a column per option.
 
     `table` has columns `origin`, `product` and perhaps `fact.NAME`. Raises LawError if the user gave a fact
-    that the law doesn't ask for, or a value that is not of the fact's kind.
+    of a name that means nothing, or for an origin that the ledger doesn't have.
     """
-    columns = {}
+    columns, notes = {}, []
     asked: dict[str, str] = {}
     for name, options in atoms.items():
         for full in [f"{name}.{option}" for option in options] or [name]:
             asked[full] = name
-    for fact in given:
-        if fact.name not in asked and fact.name not in atoms:
-            raise LawError(
-                f"--fact {fact.name}: no measure in force asks for it{near(fact.name, asked)}; "
-                f"asked for: {', '.join(sorted(asked)) or 'nothing'}"
-            )
+    for one in given:
+        if one.name not in asked and one.name not in atoms:
+            if Fact.lookup(declared, one.name) is None:
+                raise LawError(
+                    f"--fact {one.name}: no such fact{near(one.name, [*asked, *declared])}; "
+                    f"the law asks for: {', '.join(sorted(asked)) or 'none'}"
+                )
+            notes.append(f"{one.name} was given, but no measure in force on these days asks for it")
     for full, name in asked.items():
         mine = [_as_share(g, full) for g in given if g.name in (full, name)]
         columns[full] = _column(table, full, Fact.lookup(declared, full) or Fact.lookup(declared, name), mine)
-    return columns
+    return columns, notes
 
 
 def _as_share(given: Given, full: str) -> Given:
@@ -70,7 +72,12 @@ def _column(table: pl.DataFrame, name: str, fact: Fact | None, given: Sequence[G
         recorded = table[f"fact.{name}"].cast(pl.Float64).to_numpy()
         if _fill(values, recorded):
             rests_on.append("ledger")
-    if fact is not None and fact.estimated and np.isnan(values).any() and _fill(values, _estimate(table, fact)):
+    if (
+        fact is not None
+        and fact.estimated
+        and np.isnan(values).any()
+        and _fill(values, estimate(table, fact))
+    ):
         rests_on.append("estimate")
     return Column(values, " and ".join(rests_on) or "unknown")
 
@@ -99,7 +106,8 @@ def _fill(values: Array, source: Array) -> bool:
     return bool(gaps.any())
 
 
-def _estimate(table: pl.DataFrame, fact: Fact) -> Array:
+def estimate(table: pl.DataFrame, fact: Fact) -> Array:
+    """A fact's estimate for each line; NaN where its table has none."""
     if fact.value is not None:
         return np.full(len(table), fact.value)
     found = read_fact_table(fact)

@@ -18,7 +18,7 @@ from entrepot.law.book import Book, Regime
 from entrepot.law.cases import Cases, Index, Reach, atoms, hit_of
 from entrepot.law.combine import Array, combine
 from entrepot.law.facts import Fact, Given
-from entrepot.law.lines import Column, fact_columns
+from entrepot.law.lines import Column, estimate, fact_columns
 from entrepot.law.measure import Measure, in_family
 from entrepot.law.scope import Mask, prefixes
 from entrepot.ledger import Ledger
@@ -67,11 +67,7 @@ def ledger_lines(
     scopes = {measure.products for measure in measures}
     listed = {code for s in scopes for code in prefixes((*s.include, *s.exclude), book.lists) if code != "*"}
     split, _ = ledger.split_to(listed)
-    if "origin" in by:
-        return split.table, list(split.notes)
-    members = sorted(ledger.overlaps()["member"].unique())
-    left_out = [f"left out of the sums, since it stands in its group too: {', '.join(members)}"] if members else []
-    return split.counted_once(), [*split.notes, *left_out]
+    return (split.table if "origin" in by else split.counted_once()), list(split.notes)
 
 
 def make_parts(
@@ -89,7 +85,7 @@ def make_parts(
     product = _position(table["product"], reach.products.codes)
     origin = _position(table["origin"], reach.origins)
     asked = {name: options for name, options in atoms(measures).items() if _kind(book, name) != "rate"}
-    columns = fact_columns(table, asked, book.facts, [g for g in given if _kind(book, g.name) != "rate"])
+    columns, ignored = fact_columns(table, asked, book.facts, given)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
     for name, options in asked.items():
         needed = _needed([m for m in measures if name in m.needs()], reach, days)[product, origin]
@@ -98,19 +94,22 @@ def make_parts(
             parts = _split(parts, shares)
         else:
             parts = replace(parts, facts={**parts.facts, name: shares[name][parts.line]})
-    return parts, _fact_notes(columns, book)
+    return parts, [*ignored, *_fact_notes(columns, book)]
 
 
 def with_ledger_rates(
-    parts: Parts, table: pl.DataFrame, regimes: Mapping[date, Regime], base_day: date, reach: Reach
+    parts: Parts, table: pl.DataFrame, regimes: Mapping[date, Regime], reach: Reach, book: Book
 ) -> Parts:
     """Add the rates that are facts of the line: the ledger's own duty less what else was charged on the base day.
 
     The MFN rate of a line is max(0, duty / value - Σ other measures of the base day). A part has it only where
-    a measure reads it (a ceiling net of MFN); elsewhere it cancels in what was added and is set to 0.
+    a measure reads it (a ceiling net of MFN); elsewhere it cancels in what was added and is set to 0. Where the
+    ledger has no duty, the book's own table of the rate serves, if it has one.
     """
-    base = regimes[base_day].measures
-    rated = {m.rate.fact: m for regime in regimes.values() for m in regime.measures if m.rate.fact is not None}
+    base = regimes[book.base_day].measures
+    rated = {
+        m.rate.fact: m for regime in regimes.values() for m in regime.measures if m.rate.fact is not None
+    }
     if not rated:
         return parts
     readers = [
@@ -123,15 +122,26 @@ def with_ledger_rates(
     read = _needed(readers if always else list(rated.values()), reach, sorted(regimes))
     at = np.flatnonzero(read[parts.product, parts.origin])
     some = Cases(
-        reach.products, reach.origins, parts.product[at], parts.origin[at], {n: v[at] for n, v in parts.facts.items()}
+        reach.products,
+        reach.origins,
+        parts.product[at],
+        parts.origin[at],
+        {n: v[at] for n, v in parts.facts.items()},
     )
-    hits = [hit for m in base if m.rate.fact is None and (hit := hit_of(m, some, reach, base_day)) is not None]
+    hits = [
+        hit
+        for m in base
+        if m.rate.fact is None and (hit := hit_of(m, some, reach, book.base_day)) is not None
+    ]
     others = combine(hits, list(range(len(hits))), len(hits), len(at)).by_slot.sum(axis=0)
     facts = dict(parts.facts)
     for name in rated:
-        values = np.zeros(len(parts.line))
-        values[at] = np.maximum(0.0, _paid_rate(table)[parts.line[at]] - others)
-        facts[name] = values
+        observed = np.maximum(0.0, _paid_rate(table)[parts.line[at]] - others)
+        fact = book.facts.get(name)
+        if fact is not None and fact.estimated and np.isnan(observed).any():
+            observed = np.where(np.isnan(observed), estimate(table, fact)[parts.line[at]], observed)
+        facts[name] = np.zeros(len(parts.line))
+        facts[name][at] = observed
     return replace(parts, facts=facts)
 
 
@@ -145,7 +155,9 @@ def merge(
     columns = [_group_column(name) for name in by]
     keyed = table.select(*columns) if columns else pl.DataFrame({"_": np.zeros(len(table), dtype=np.int8)})
     groups = keyed.unique().sort(keyed.columns)
-    ids = keyed.join(groups.with_row_index("group"), on=keyed.columns, how="left", maintain_order="left")["group"]
+    ids = keyed.join(groups.with_row_index("group"), on=keyed.columns, how="left", maintain_order="left")[
+        "group"
+    ]
     value = table["value_usd"].cast(pl.Float64).to_numpy()
     duty = _duty(table)
     classes = _product_classes(reach, measures)
@@ -208,12 +220,22 @@ def _split(parts: Parts, shares: Mapping[str, Array]) -> Parts:
     rest = 1 - sum((np.nan_to_num(share) for share in shares.values()), start=np.zeros(1))[parts.line]
     # An unknown fact keeps its line whole: whoever needs it says that it is missing.
     keep = unknown | (rest > 0)
-    pieces = [_take(parts, keep, np.where(unknown, 1.0, rest), {n: np.where(unknown, np.nan, v) for n, v in none.items()})]
+    pieces = [
+        _take(
+            parts,
+            keep,
+            np.where(unknown, 1.0, rest),
+            {n: np.where(unknown, np.nan, v) for n, v in none.items()},
+        )
+    ]
     for name, share in shares.items():
         part_share = share[parts.line]
         pieces.append(_take(parts, ~unknown & (part_share > 0), part_share, {**none, name: none[name] + 1}))
     return Parts(
-        *(np.concatenate([getattr(p, field) for p in pieces]) for field in ("line", "weight", "product", "origin")),
+        line=np.concatenate([p.line for p in pieces]),
+        weight=np.concatenate([p.weight for p in pieces]),
+        product=np.concatenate([p.product for p in pieces]),
+        origin=np.concatenate([p.origin for p in pieces]),
         facts={name: np.concatenate([p.facts[name] for p in pieces]) for name in pieces[0].facts},
     )
 
@@ -238,7 +260,9 @@ def _product_classes(reach: Reach, measures: Sequence[Measure]) -> Index:
 
 
 def _group_column(name: str) -> pl.Expr:
-    return pl.col("product").str.slice(0, int(name[2:])).alias(name) if name.startswith("hs") else pl.col(name)
+    return (
+        pl.col("product").str.slice(0, int(name[2:])).alias(name) if name.startswith("hs") else pl.col(name)
+    )
 
 
 def _duty(table: pl.DataFrame) -> Array:
@@ -250,7 +274,8 @@ def _duty(table: pl.DataFrame) -> Array:
 def _paid_rate(table: pl.DataFrame) -> Array:
     """Duty over value of each line; 0 where both are 0."""
     value = table["value_usd"].cast(pl.Float64).to_numpy()
-    return np.divide(_duty(table), value, out=np.zeros(len(table)), where=value > 0)
+    rate: Array = np.divide(_duty(table), value, out=np.zeros(len(table)), where=value > 0)
+    return rate
 
 
 def _fact_notes(columns: Mapping[str, Column], book: Book) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -39,12 +40,18 @@ def possibilities(
     isn't known is NaN. Raises LawError if the user gave what is not of the fact's kind.
     """
     fact = Fact.lookup(declared, name) or Fact(name, "truth", name)
-    mine = [g for g in given if g.origin in (None, origin) and (g.name == name or g.name.startswith(f"{name}."))]
+    mine = [
+        g for g in given if g.origin in (None, origin) and (g.name == name or g.name.startswith(f"{name}."))
+    ]
     if mine:
         return [Possibility(name, "", _settled(fact, options, mine[-1]))]
     if fact.law:
         found = _from_table(fact, product, origin)
-        return [Possibility(name, "" if found is not None else "unknown", {name: np.nan if found is None else found})]
+        return [
+            Possibility(
+                name, "" if found is not None else "unknown", {name: np.nan if found is None else found}
+            )
+        ]
     if fact.kind == "truth":
         return [Possibility(name, word, {name: value}) for word, value in (("false", 0.0), ("true", 1.0))]
     if fact.kind == "choice":
@@ -57,9 +64,13 @@ def possibilities(
 def _settled(fact: Fact, options: Sequence[str], given: Given) -> dict[str, float]:
     if fact.kind == "choice":
         if given.name != fact.name:
-            return _one_of(fact.name, options, given.name.removeprefix(f"{fact.name}.") if given.value else "none")
+            return _one_of(
+                fact.name, options, given.name.removeprefix(f"{fact.name}.") if given.value else "none"
+            )
         if not isinstance(given.value, str):
-            raise LawError(f"--fact {fact.name}={given.value}: name one, e.g. {', '.join((*options, 'none'))}")
+            raise LawError(
+                f"--fact {fact.name}={given.value}: name one, e.g. {', '.join((*options, 'none'))}"
+            )
         return _one_of(fact.name, options, given.value)
     if isinstance(given.value, str):
         raise LawError(f"--fact {fact.name}={given.value}: {fact.what}; write a number or true or false")
@@ -98,6 +109,6 @@ def _levels(name: str, measures: Iterable[Measure]) -> list[tuple[str, float]]:
                 bounds |= {value for bound in BOUNDS if (value := getattr(condition, bound)) is not None}
     edges = sorted({0.0, *bounds, 1.0})
     levels = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         levels += [(f"{low:.4g}", low), (f"between {low:.4g} and {high:.4g}", (low + high) / 2)]
     return [*levels, ("1", 1.0)]

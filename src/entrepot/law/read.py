@@ -103,7 +103,9 @@ def read_book(folder: Path) -> Book:
         if path not in (head_file, facts_file):
             entries = _toml(path)
             if unknown := sorted(set(entries) - {"measure"}):
-                raise LawError(f"{path}: unknown key {unknown[0]!r}; a file of measures holds [[measure]] entries")
+                raise LawError(
+                    f"{path}: unknown key {unknown[0]!r}; a file of measures holds [[measure]] entries"
+                )
             measures += _measures(entries.get("measure", []), path, head.importer)
     book = Book(
         title=head.title,
@@ -162,7 +164,9 @@ def _toml(path: Path) -> dict[str, Any]:
     except IsADirectoryError:
         raise LawError(f"{path}: is a folder; a TOML file is wanted") from None
     except UnicodeDecodeError as error:
-        raise LawError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
+        raise LawError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise LawError(f"{path}: not valid TOML: {error}") from None
 
@@ -216,7 +220,14 @@ def _as_facts(entries: Iterable[FactEntry], path: Path) -> dict[str, Fact]:
         if table is not None and not table.exists():
             raise LawError(f"{path}: fact {entry.name!r}: no file {table}")
         facts[entry.name] = Fact(
-            entry.name, entry.kind, entry.what, entry.source, entry.value, table, entry.column or entry.name, entry.law
+            entry.name,
+            entry.kind,
+            entry.what,
+            entry.source,
+            entry.value,
+            table,
+            entry.column or entry.name,
+            entry.law,
         )
     return facts
 

@@ -8,7 +8,6 @@ from datetime import date
 
 import numpy as np
 
-from entrepot.law.book import Book
 from entrepot.law.cases import Cases, Reach, holds
 from entrepot.law.combine import Amounts, Hit
 from entrepot.law.measure import Measure, in_family
@@ -20,6 +19,7 @@ class Reason:
 
     applied: bool
     text: str
+    out_of_scope: bool = False
 
 
 def why(
@@ -31,12 +31,18 @@ def why(
     amounts: Amounts,
     on: date,
     as_known: date | None,
-    book: Book,
 ) -> Reason:
     """The first thing that kept the measure from the case or, if nothing did, how it was charged."""
-    outside = _outside(measure, case, cases, reach, on, as_known, book)
+    outside = _outside(measure, case, cases, reach, on)
+    status = measure.status_on(on, as_known)
+    if status != "in force":
+        return Reason(applied=False, text=_status(measure, status, as_known), out_of_scope=bool(outside))
     if outside:
-        return Reason(applied=False, text=outside)
+        return Reason(applied=False, text=outside, out_of_scope=True)
+    at = np.array([case])
+    for condition in measure.when:
+        if not holds(condition, cases.facts, at)[0]:
+            return Reason(applied=False, text=f"its condition does not hold: {condition}")
     slot = next(i for i, hit in enumerate(hits) if hit.measure is measure)
     part = _at(hits[slot], amounts.reach[slot], case)
     if part == 0 and measure.portion is not None:
@@ -47,30 +53,23 @@ def why(
     charged = float(amounts.by_slot[slot, case])
     gross = charged if measure.rate.is_limit else part * _at(hits[slot], hits[slot].rate, case)
     by = _replacing(measure, hits, amounts, case)
+    if by and charged == 0:
+        return Reason(applied=False, text=f"replaced by {by}")
     if by and charged != gross:
-        return Reason(applied=False, text=f"replaced by {_names(by)}") if charged == 0 else Reason(
-            applied=True, text=f"{measure.rate} on {part:.4g} of the value, partly replaced by {_names(by)}"
-        )
+        return Reason(True, f"{measure.rate} on {part:.4g} of the value, partly replaced by {by}")
     return Reason(applied=True, text=_how(measure, part, charged))
 
 
-def _outside(
-    measure: Measure, case: int, cases: Cases, reach: Reach, on: date, as_known: date | None, book: Book
-) -> str:
-    status = measure.status_on(on, as_known)
-    if status != "in force":
-        return _status(measure, status, as_known)
+def _outside(measure: Measure, case: int, cases: Cases, reach: Reach, on: date) -> str:
     origin = cases.origins[cases.origin[case]]
     if np.isnan(reach.origin_rates(measure, on)[cases.origin[case]]):
         return f"{origin} is outside its origins ({_shown(measure.origins.include, measure.origins.exclude)})"
     product = int(cases.product[case])
     if not reach.product_mask(measure)[product]:
         code = cases.products.codes[product]
-        return f"{code} is outside its products ({_shown(measure.products.include, measure.products.exclude)})"
-    at = np.array([case])
-    for condition in measure.when:
-        if not holds(condition, cases.facts, at)[0]:
-            return f"its condition does not hold: {condition}"
+        return (
+            f"{code} is outside its products ({_shown(measure.products.include, measure.products.exclude)})"
+        )
     return ""
 
 
@@ -79,7 +78,9 @@ def _status(measure: Measure, status: str, as_known: date | None) -> str:
         printed = "; the heading is still printed" if measure.printed else ""
         return f"ended: {measure.until_as_known(as_known)} was the first day without it{printed}"
     if status == "announced":
-        return "announced, never in force" if measure.status == "announced" else f"in force from {measure.from_}"
+        return (
+            "announced, never in force" if measure.status == "announced" else f"in force from {measure.from_}"
+        )
     return "suspended on that day"
 
 
@@ -101,13 +102,16 @@ def _hitting(hits: Sequence[Hit], amounts: Amounts, case: int, families: Sequenc
     return [
         hit.measure.id
         for hit, reach in zip(hits, amounts.reach, strict=True)
-        if any(in_family(hit.measure.family, f) for f in families) and case in hit.cases and _at(hit, reach, case) > 0
+        if any(in_family(hit.measure.family, f) for f in families)
+        and case in hit.cases
+        and _at(hit, reach, case) > 0
     ]
 
 
-def _replacing(measure: Measure, hits: Sequence[Hit], amounts: Amounts, case: int) -> list[str]:
-    return [
-        hit.measure.id
+def _replacing(measure: Measure, hits: Sequence[Hit], amounts: Amounts, case: int) -> str:
+    """The id of the measure that had the last word over this one; empty if none had."""
+    over = [
+        hit.measure
         for hit, reach in zip(hits, amounts.reach, strict=True)
         if hit.measure is not measure
         and any(in_family(measure.family, f) for f in hit.measure.sets)
@@ -115,6 +119,7 @@ def _replacing(measure: Measure, hits: Sequence[Hit], amounts: Amounts, case: in
         and case in hit.cases
         and _at(hit, reach, case) > 0
     ]
+    return max(over, key=lambda m: m.order).id if over else ""
 
 
 def _names(ids: Sequence[str]) -> str:
