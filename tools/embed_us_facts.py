@@ -43,7 +43,7 @@ SECTION_301 = (0.0, 0.075, 0.25, 0.5, 1.0)
 GRID = 0.001  # printed rates are mostly in tenths of a point
 NEAR = 0.0002  # 0.02 points
 FREE_PART = 0.03  # of a partner's value that may have entered free under another provision
-ENOUGH = 0.6  # of the value, that must agree
+ENOUGH, SOME, FEW = 0.6, 0.3, 0.05  # shares of value: see `mfn_rates`
 
 
 def metal_shares(path: Path, full: pl.DataFrame) -> pl.DataFrame:
@@ -120,47 +120,46 @@ def mfn_lines(full: pl.DataFrame) -> pl.DataFrame:
 def mfn_rates(lines: pl.DataFrame) -> pl.DataFrame:
     """The MFN rate by 8-digit line as the duties show it: product, rate, kind, share.
 
-    The candidate is the rate in tenths of a point to which most value comes within 0.02 points. A partner
-    agrees if its duty rate is that, or up to 3 % less (some of its goods entered free by another provision).
-    If 60 % of the value agrees, the rate is the candidate and the kind `ad valorem`; else it is the mean
-    duty and the kind `equivalent` (specific and compound duties, quotas, mixed lines). `share` is the share
-    of value that agrees. Rates of lines that nobody sold at MFN rates aren't known, and aren't there.
+    Candidates are the rates in tenths of a point to which some partner's duty rate comes within 0.02 points.
+    A partner agrees with a candidate if its rate is that, or up to 3 % less (some of its goods entered free
+    by another provision); the candidate with which most value agrees is taken. The kind is `ad valorem` if
+    60 % of the value agrees, or 30 % where at most 5 % pays more (the rest then enters at lower rates, as
+    parts for civil aircraft do); else the rate is the mean duty and the kind `equivalent` (specific and
+    compound duties, quotas, mixed lines). `share` is the share of value that agrees. A line that nobody sold
+    at MFN rates has an unknown rate, and isn't there.
     """
-    grid = (pl.col("rate") / GRID).round(0) * GRID
     # Duties are in whole dollars: on a small value the last dollar moves the rate by more than 0.02 points.
-    slack = NEAR + 1 / pl.col("value_usd")
-    voted = pl.when((pl.col("rate") - grid).abs() <= slack).then(grid)
+    lines = lines.with_columns((NEAR + 1 / pl.col("value_usd")).alias("slack"))
+    tenths = (pl.col("rate") / GRID).round(0)
+    candidates = (
+        lines.filter((pl.col("rate") - tenths * GRID).abs() <= pl.col("slack"))
+        .select("product", (tenths / round(1 / GRID)).alias("candidate"))
+        .unique()
+    )
+    agrees = (pl.col("rate") <= pl.col("candidate") + pl.col("slack")) & (
+        pl.col("rate") >= pl.col("candidate") * (1 - FREE_PART) - pl.col("slack")
+    )
+    more = pl.col("rate") > pl.col("candidate") + pl.col("slack")
+    value = pl.col("value_usd")
     votes = (
-        lines.with_columns(voted.round(3).alias("candidate"))
+        lines.join(candidates, on="product")
         .group_by("product", "candidate")
-        .agg(pl.col("value_usd").sum())
-        .drop_nulls("candidate")
-        .sort("product", "value_usd", "candidate", descending=[False, True, False])
+        .agg(
+            (value.filter(agrees).sum() / value.sum()).alias("share"),
+            (value.filter(more).sum() / value.sum()).alias("more"),
+        )
+        .sort("product", "share", "candidate", descending=[False, True, False])
         .group_by("product", maintain_order=True)
         .first()
-        .select("product", "candidate")
     )
-    agrees = (pl.col("rate") <= pl.col("candidate") + slack) & (
-        pl.col("rate") >= pl.col("candidate") * (1 - FREE_PART) - slack
-    )
-    sums = (
-        lines.join(votes, on="product", how="left")
-        .sort("product", "origin", "value_usd")
-        .group_by("product", maintain_order=True)
-        .agg(
-            (pl.col("duty_usd").sum() / pl.col("value_usd").sum()).alias("mean"),
-            (pl.col("value_usd").filter(agrees.fill_null(False)).sum() / pl.col("value_usd").sum()).alias(
-                "share"
-            ),
-            pl.col("candidate").first(),
-        )
-    )
-    sure = pl.col("share") >= ENOUGH
-    return sums.select(
+    means = lines.group_by("product").agg((pl.col("duty_usd").sum() / value.sum()).alias("mean"))
+    sure = (pl.col("share") >= ENOUGH) | ((pl.col("share") >= SOME) & (pl.col("more") <= FEW))
+    known = means.join(votes, on="product", how="left").with_columns(sure.fill_null(False).alias("sure"))
+    return known.sort("product").select(
         "product",
-        pl.when(sure).then(pl.col("candidate")).otherwise(pl.col("mean").round(5)).alias("rate"),
-        pl.when(sure).then(pl.lit("ad valorem")).otherwise(pl.lit("equivalent")).alias("kind"),
-        pl.col("share").round(3),
+        pl.when("sure").then(pl.col("candidate")).otherwise(pl.col("mean")).round(5).alias("rate"),
+        pl.when("sure").then(pl.lit("ad valorem")).otherwise(pl.lit("equivalent")).alias("kind"),
+        pl.col("share").fill_null(0.0).round(3),
     )
 
 
