@@ -8,8 +8,9 @@ import sys
 
 import typer
 
-from entrepot.cli import law
+from entrepot.cli import data, law
 from entrepot.cli.duty import duty
+from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
 from entrepot.errors import EntrepotError
 
@@ -23,7 +24,9 @@ app = typer.Typer(
 
 app.command()(rates)
 app.command()(duty)
+app.command()(panel)
 app.add_typer(law.app, name="law")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

@@ -58,27 +58,27 @@ def note(lines: Iterable[str]) -> None:
         sys.stderr.write(f"note: {line}\n")
 
 
-def as_text(frame: pl.DataFrame, title: str = "", *, rates_in_percent: bool = True) -> str:
-    """A frame as a table for people: rates in percent, money in whole dollars or millions."""
+def as_text(frame: pl.DataFrame, title: str = "", *, percent: bool = False) -> str:
+    """A frame as a table for people: rates in percent (`percent`: every number), money in USD or millions."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for name, kind in frame.schema.items():
-        shown = name.removesuffix("_rate") + " %" if rates_in_percent and name.endswith("_rate") else name
+        shown = name.removesuffix("_rate") + " %" if name.endswith("_rate") else name
         table.add_column(shown, justify="right" if kind.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(_cell(name, value) for name, value in zip(frame.columns, row, strict=True)))
+        table.add_row(*(_cell(name, value, percent) for name, value in zip(frame.columns, row, strict=True)))
     console = Console(width=None if sys.stdout.isatty() else 160, file=sys.stdout)
     with console.capture() as capture:
         console.print(table)
     return capture.get()
 
 
-def _cell(name: str, value: Any) -> str:
+def _cell(name: str, value: Any, percent: bool) -> str:
     if value is None:
-        return "unknown"
-    if name.endswith("_rate"):
+        return "" if percent else "unknown"
+    if name.endswith("_rate") or (percent and isinstance(value, float)):
         return f"{value * 100:.2f}"
     if name.endswith("_usd"):
         return f"{value:,.2f}" if abs(value) < 1e6 else f"{value / 1e6:,.0f} m"

@@ -39,7 +39,7 @@ class Book:
     """The measures of one importer with the lists and tables that they name.
 
     `lists` holds product prefixes by list name, `tables` rates (fractions) by origin, `base_day` the last
-    day of the law that the ledger's own duties were paid under.
+    day of the law that the ledger's own duties were paid under, `events` days that pictures mark.
     """
 
     title: str
@@ -50,6 +50,7 @@ class Book:
     lists: Mapping[str, tuple[str, ...]]
     tables: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, Fact]
+    events: Mapping[date, str]
     source: Path
 
     def change_days(self, as_known: date | None = None) -> list[date]:

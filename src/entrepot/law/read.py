@@ -37,6 +37,13 @@ class FamilyEntry(_Part):
     about: str = ""
 
 
+class EventEntry(_Part):
+    """An entry `[[event]]` of book.toml: a day that pictures mark."""
+
+    on: date
+    title: str
+
+
 class BookFile(_Part):
     """The file book.toml of a book's folder."""
 
@@ -45,6 +52,7 @@ class BookFile(_Part):
     base_day: date = Field(description="last day of the law under which the ledger's own duties were paid")
     about: str = ""
     family: tuple[FamilyEntry, ...]
+    event: tuple[EventEntry, ...] = ()
 
 
 class FactEntry(_Part):
@@ -116,6 +124,7 @@ def read_book(folder: Path) -> Book:
         lists=_lists(folder / "lists"),
         tables=_tables(folder / "rates"),
         facts=facts,
+        events={entry.on: entry.title for entry in head.event},
         source=folder,
     )
     book.check()
