@@ -105,7 +105,7 @@ def test_programmes_exclude_each_other() -> None:
 
 def test_two_that_set_each_other_need_an_order() -> None:
     one, two = (measure(id=i, rate=r, sets=["alpha"]) for i, r in (("one", 0.1), ("two", 0.2)))
-    with pytest.raises(LawError, match="'two' and 'one' both decide family 'alpha'.*order"):
+    with pytest.raises(LawError, match=r"'two' and 'one' both decide family 'alpha'.*order"):
         added(one, two)
     apart = measure(id="two", rate=0.2, sets=["alpha"], products=["72"])
     assert added(one, apart) == pytest.approx(0.1)

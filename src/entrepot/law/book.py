@@ -13,6 +13,7 @@ from pathlib import Path
 from entrepot.errors import LawError, UnknownCode
 from entrepot.law.facts import Fact
 from entrepot.law.measure import Measure, in_family
+from entrepot.law.scope import check_origins
 from entrepot.suggest import near
 
 
@@ -126,9 +127,11 @@ class Book:
     def check(self) -> None:
         """Check what no single measure can know.
 
-        Raises LawError if two versions of an id overlap, or a measure names a family, list, table, origin
-        or fact that the book doesn't have.
+        Raises LawError if two versions of an id overlap, or a measure names a family, list, table or fact that
+        the book doesn't have; UnknownCode if it names an origin that is none.
         """
+        for name, table in self.tables.items():
+            check_origins(list(table), f"{self.source}: table of rates {name!r}")
         by_id: dict[str, list[Measure]] = {}
         for measure in self.measures:
             by_id.setdefault(measure.id, []).append(measure)
@@ -146,6 +149,7 @@ class Book:
 
     def _check_names(self, measure: Measure) -> None:
         where = f"{self.source}: measure {measure.id!r}"
+        check_origins((*measure.origins.include, *measure.origins.exclude), where)
         declared = [family.name for family in self.families]
         readings = [(r.unless, r.sets) for r in measure.readings] or [(measure.unless, measure.sets)]
         named = {measure.family, *measure.rate.of}.union(*(set(a) | set(b) for a, b in readings))

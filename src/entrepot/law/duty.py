@@ -22,7 +22,7 @@ from entrepot.law.cases import Cases, Reach, atoms, hit_of
 from entrepot.law.combine import combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
-from entrepot.law.possible import Possibility, possibilities
+from entrepot.law.possible import UNKNOWN, Possibility, possibilities
 from entrepot.law.reasons import Reason, why
 from entrepot.law.scope import ProductIndex, prefixes
 
@@ -230,7 +230,8 @@ def _merge(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], tuple[str, ...]]
         for outcome in kept:
             rest = tuple(sorted((k, v) for k, v in outcome.facts.items() if k != name))
             by_rest.setdefault((rest, tuple(outcome.readings.items())), []).append(outcome)
-        if all(len({_owed(o) for o in group}) == 1 for group in by_rest.values()):
+        open_ = any(o.facts.get(name) == UNKNOWN and o.total_usd is None for o in kept)
+        if not open_ and all(len({_owed(o) for o in group}) == 1 for group in by_rest.values()):
             kept = [_forget(group[0], name) for group in by_rest.values()]
         else:
             missing.append(name)

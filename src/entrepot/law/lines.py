@@ -112,12 +112,16 @@ def estimate(table: pl.DataFrame, fact: Fact) -> Array:
         return np.full(len(table), fact.value)
     found = read_fact_table(fact)
     keys = [key for key in ("product", "origin") if key in found.columns]
-    joined = table.select(keys).join(found, on=keys, how="left", maintain_order="left")
+    joined = table.select(keys).join(found.select(*keys, "value"), on=keys, how="left", maintain_order="left")
     return joined["value"].to_numpy()
 
 
 def read_fact_table(fact: Fact) -> pl.DataFrame:
-    """A fact's table: columns product, perhaps origin, and `value` (fraction)."""
+    """A fact's table: product, perhaps origin, `value` (fraction), and `exact` (bool).
+
+    A table with a column `kind` holds exact values where that is `ad valorem`, averages elsewhere: averages
+    serve sums over ledgers, never the duty on one entry. Raises LawError if a column is missing.
+    """
     assert fact.table is not None  # asked of facts that have one
     frame = (
         pl.read_parquet(fact.table)
@@ -127,4 +131,5 @@ def read_fact_table(fact: Fact) -> pl.DataFrame:
     if missing := [name for name in ("product", fact.column) if name not in frame.columns]:
         raise LawError(f"{fact.table}: column {missing[0]!r} is missing; found {', '.join(frame.columns)}")
     keys = [key for key in ("product", "origin") if key in frame.columns]
-    return frame.select(*keys, pl.col(fact.column).cast(pl.Float64).alias("value"))
+    exact = pl.col("kind") == "ad valorem" if "kind" in frame.columns else pl.lit(value=True)
+    return frame.select(*keys, pl.col(fact.column).cast(pl.Float64).alias("value"), exact.alias("exact"))

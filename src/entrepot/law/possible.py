@@ -14,6 +14,9 @@ from entrepot.law.facts import Fact, Given
 from entrepot.law.lines import read_fact_table
 from entrepot.law.measure import BOUNDS, Measure
 
+UNKNOWN = "unknown"
+"""The label of a fact whose possible values can't be listed: a rate, a quantity."""
+
 
 @dataclass(frozen=True)
 class Possibility:
@@ -58,7 +61,7 @@ def possibilities(
         return [Possibility(name, word, _one_of(name, options, word)) for word in ("none", *options)]
     if fact.kind == "share":
         return [Possibility(name, word, {name: value}) for word, value in _levels(name, measures)]
-    return [Possibility(name, "unknown", {name: np.nan})]
+    return [Possibility(name, UNKNOWN, {name: np.nan})]
 
 
 def _settled(fact: Fact, options: Sequence[str], given: Given) -> dict[str, float]:
@@ -87,7 +90,7 @@ def _one_of(name: str, options: Sequence[str], chosen: str) -> dict[str, float]:
 
 
 def _from_table(fact: Fact, product: str, origin: str) -> float | None:
-    table = read_fact_table(fact)
+    table = read_fact_table(fact).filter("exact")
     if "origin" in table.columns:
         table = table.filter(pl.col("origin") == origin)
     lengths = [n for n in (10, 8, 6) if n <= len(product)]

@@ -246,6 +246,8 @@ def _lists(folder: Path) -> dict[str, tuple[str, ...]]:
     lists: dict[str, tuple[str, ...]] = {}
     for path in sorted(folder.glob("*.csv")):
         frame = _csv(path, ("code",))
+        if frame.is_empty():
+            raise LawError(f"{path}: the list is empty; remove it, or say what is on it")
         names = frame["list"].unique(maintain_order=True) if "list" in frame.columns else [None]
         for name in names:
             part = frame if name is None else frame.filter(pl.col("list") == name)
@@ -258,7 +260,9 @@ def _tables(folder: Path) -> dict[str, dict[str, float]]:
     tables = {}
     for path in sorted(folder.glob("*.csv")):
         frame = _csv(path, ("origin", "rate"))
-        tables[path.stem] = {o: _number(r, path) for o, r in zip(frame["origin"], frame["rate"], strict=True)}
+        tables[path.stem] = {
+            o: _number(r, f"{path}: {o}") for o, r in zip(frame["origin"], frame["rate"], strict=True)
+        }
     return tables
 
 
@@ -287,11 +291,13 @@ def _digits(code: str, path: Path) -> str:
     return _checked(pl.Series([code]), path)[0]
 
 
-def _number(text: str, path: Path) -> float:
+def _number(text: str, where: str) -> float:
     try:
         value = float(text)
     except (TypeError, ValueError):
-        raise LawError(f"{path}: rate {text!r} is not a number; write a fraction, 0.20 for 20 %") from None
+        raise LawError(f"{where}: rate {text!r} is not a number; write a fraction, 0.20 for 20 %") from None
     if not 0 <= value <= 3:
-        raise LawError(f"{path}: rate {text} is {value * 100:g} %: rates are fractions; write 0.20 for 20 %")
+        raise LawError(
+            f"{where}: rate {text} is {value * 100:g} %: rates are fractions; write {value / 100:g}"
+        )
     return value

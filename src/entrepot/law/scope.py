@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from entrepot import economies
 from entrepot.errors import LawError, UnknownCode
-from entrepot.law.measure import Measure, Origins, Products
+from entrepot.law.measure import Origins, Products
 
 Mask = NDArray[np.bool_]
 
@@ -113,14 +113,14 @@ def _groups_of(origin: str, day: date) -> frozenset[str]:
     return frozenset() if economies.is_group(origin) else frozenset(economies.groups_of(origin, day))
 
 
-def check_origins(measure: Measure, where: object, rated: Sequence[str] = ()) -> None:
-    """Raise UnknownCode if a measure (or its table of rates) names an origin that is no economy or group."""
-    for code in (*measure.origins.include, *measure.origins.exclude, *rated):
-        if code != "*" and not economies.is_group(code):
+def check_origins(codes: Sequence[str], where: str) -> None:
+    """Raise UnknownCode if one of these names no economy, no group and isn't `*`."""
+    for code in codes:
+        if code != "*" and not economies.is_group(code) and not economies.is_economy(code):
             try:
                 economies.economy(code)
             except UnknownCode as error:
-                raise UnknownCode(f"{where}: measure {measure.id!r}: {error}") from None
+                raise UnknownCode(f"{where}: {error}") from None
 
 
 def rate_for(table: Mapping[str, float], origin: str, day: date) -> float | None:
