@@ -111,6 +111,9 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
     """The part of the value that each hit reaches, one array per hit (step 1)."""
     reach: list[Array | None] = [None] * len(hits)
     coverage: dict[tuple[str, ...], Array] = {}
+    by_family: dict[str, list[int]] = {}
+    for i, hit in enumerate(hits):
+        by_family.setdefault(hit.measure.family, []).append(i)
 
     def settle(i: int, path: tuple[int, ...]) -> Array:
         done = reach[i]
@@ -125,9 +128,10 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
         if names:
             if names not in coverage:
                 covered = np.zeros(n_cases)
-                for j, other in enumerate(hits):
-                    if any(in_family(other.measure.family, name) for name in names):
-                        covered[other.cases] += settle(j, (*path, i))
+                for family, members in by_family.items():
+                    if any(in_family(family, name) for name in names):
+                        for j in members:
+                            covered[hits[j].cases] += settle(j, (*path, i))
                 coverage[names] = 1 - np.minimum(covered, 1.0)
             part = part * coverage[names][hit.cases]
         reach[i] = part

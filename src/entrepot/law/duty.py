@@ -103,18 +103,27 @@ def duty(
 ) -> Duty:
     """What one entry of a product from an origin owes on a day.
 
+    A given quantity (`quantity.kg`) is that of the whole entry.
+
     Raises UnknownCode for a code that is none, LawError for a value below zero, a fact that isn't of its
     kind, or more than `MOST_OUTCOMES` possible outcomes.
     """
     code, place = products.parse(product), economies.find(origin)
     if value_usd < 0:
         raise LawError(f"value {value_usd}: a customs value is not negative")
+    given = [_per_usd(one, value_usd) for one in given]
     variants = _variants(book, code, place, on, readings or {}, as_known)
     outcomes: list[Outcome] = []
     for settled, names in variants:
         outcomes += _outcomes(settled, code, place, on, value_usd, given, names, as_known)
     merged, missing = _merge(outcomes)
     return Duty(code, place, on, value_usd, tuple(merged), missing)
+
+
+def _per_usd(given: Given, value_usd: Decimal) -> Given:
+    if not given.name.startswith("quantity.") or isinstance(given.value, str) or not value_usd:
+        return given
+    return Given(given.name, float(given.value) / float(value_usd), given.origin)
 
 
 def _variants(

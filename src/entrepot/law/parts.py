@@ -20,7 +20,7 @@ from entrepot.law.combine import Array, combine
 from entrepot.law.facts import Fact, Given
 from entrepot.law.lines import Column, estimate, fact_columns
 from entrepot.law.measure import Measure, in_family
-from entrepot.law.scope import Mask, prefixes
+from entrepot.law.scope import Mask, membership_epoch, prefixes
 from entrepot.ledger import Ledger
 
 
@@ -29,7 +29,7 @@ class Parts:
     """Parts of lines with settled facts, one entry per part in each array.
 
     `line` indexes the ledger's lines, `weight` is the part's share of its line; `product` and `origin` index
-    those of the reach. `facts` are as in `Cases`.
+    those of the reach (one product per class). `facts` are as in `Cases`.
     """
 
     line: Index
@@ -72,6 +72,7 @@ def ledger_lines(
 
 def make_parts(
     table: pl.DataFrame,
+    product: Index,
     measures: Sequence[Measure],
     reach: Reach,
     days: Sequence[date],
@@ -82,8 +83,7 @@ def make_parts(
 
     Facts are settled only where a measure asks for them, so that lines which differ in nothing else merge.
     """
-    product = _position(table["product"], reach.products.codes)
-    origin = _position(table["origin"], reach.origins)
+    origin = position(table["origin"], reach.origins)
     asked = {name: options for name, options in atoms(measures).items() if _kind(book, name) != "rate"}
     columns, ignored = fact_columns(table, asked, book.facts, given)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
@@ -145,9 +145,7 @@ def with_ledger_rates(
     return replace(parts, facts=facts)
 
 
-def merge(
-    parts: Parts, table: pl.DataFrame, reach: Reach, measures: Sequence[Measure], by: Sequence[str]
-) -> tuple[pl.DataFrame, Merged]:
+def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.DataFrame, Merged]:
     """Merge parts that no measure can tell apart, within the groups that `by` asks for.
 
     Returns the groups (one row each, sorted) and the cases. Value in = value out, to the cent.
@@ -160,10 +158,8 @@ def merge(
     ]
     value = table["value_usd"].cast(pl.Float64).to_numpy()
     duty = _duty(table)
-    classes = _product_classes(reach, measures)
     frame = pl.DataFrame(
         {
-            "class": classes[parts.product],
             "product": parts.product,
             "origin": parts.origin,
             "group": ids.to_numpy()[parts.line],
@@ -172,8 +168,9 @@ def merge(
             **{f"fact.{name}": values for name, values in parts.facts.items()},
         }
     )
-    keys = ["class", "origin", "group", *(f"fact.{name}" for name in parts.facts)]
-    cases = frame.group_by(keys).agg(pl.col("product").first(), pl.col("value", "duty").sum()).sort("group")
+    keys = ["product", "origin", "group", *(f"fact.{name}" for name in parts.facts)]
+    # In a fixed order: sums of floating-point numbers depend on it, and two runs give the same bytes.
+    cases = frame.group_by(keys, maintain_order=True).agg(pl.col("value", "duty").sum())
     merged = Merged(
         product=cases["product"].to_numpy(),
         origin=cases["origin"].to_numpy(),
@@ -185,7 +182,8 @@ def merge(
     return groups.drop("_") if not columns else groups, merged
 
 
-def _position(values: pl.Series, known: Sequence[str]) -> Index:
+def position(values: pl.Series, known: Sequence[str]) -> Index:
+    """Where each value stands among the known ones."""
     places = pl.DataFrame({"name": list(known)}).with_row_index("place")
     return (
         pl.DataFrame({"name": values})
@@ -207,8 +205,9 @@ def _full_names(name: str, options: Sequence[str]) -> list[str]:
 def _needed(measures: Sequence[Measure], reach: Reach, days: Sequence[date]) -> Mask:
     """bool (product, origin): whether one of the measures reaches that product of that origin on one of the days."""
     needed = np.zeros((len(reach.products.codes), len(reach.origins)), dtype=bool)
+    epochs = list({membership_epoch(day): day for day in days}.values())
     for measure in measures:
-        reached = ~np.isnan([reach.origin_rates(measure, day) for day in days]).all(axis=0)
+        reached = ~np.isnan([reach.origin_rates(measure, day) for day in epochs]).all(axis=0)
         needed[:, reached] |= reach.product_mask(measure)[:, None]
     return needed
 
@@ -248,15 +247,6 @@ def _take(parts: Parts, keep: Mask, share: Array, facts: Mapping[str, Array]) ->
         parts.origin[keep],
         {name: values[keep] for name, values in {**parts.facts, **facts}.items()},
     )
-
-
-def _product_classes(reach: Reach, measures: Sequence[Measure]) -> Index:
-    """int (product): equal for products that every measure either reaches both or neither."""
-    masks = list({m.products: reach.product_mask(m) for m in measures}.values())
-    if not masks:
-        return np.zeros(len(reach.products.codes), dtype=np.intp)
-    bits = np.packbits(np.array(masks), axis=0)
-    return np.unique(bits, axis=1, return_inverse=True)[1].ravel()
 
 
 def _group_column(name: str) -> pl.Expr:
