@@ -220,7 +220,7 @@ def compile_panel(
     nobody asks for, Unresolved if the ledger's base duties can't be told apart for want of a fact.
     """
     settled = book.with_readings(readings or {})
-    regimes = {day: settled.regime(day, as_known) for day in {*days, book.base_day}}
+    regimes = {day: settled.regime(day, as_known) for day in sorted({*days, book.base_day})}
     measures = list({id(m): m for regime in regimes.values() for m in regime.measures}.values())
     table, notes = ledger_lines(ledger, measures, book, by)
     codes, origins = table["product"].unique().sort(), table["origin"].unique().sort()

@@ -180,6 +180,17 @@ def known(facts: Mapping[str, Array], name: str, at: Index) -> Array:
     return values
 
 
+def asked_by(measure: Measure) -> set[str]:
+    """The full names of the facts that a measure asks for; of a choice, the options it names."""
+    asked = set(measure.needs())
+    for condition in measure.when:
+        word = condition.is_ if condition.is_ is not None else condition.is_not
+        if isinstance(word, str):
+            asked.discard(condition.fact)
+            asked.add(f"{condition.fact}.{word}")
+    return asked
+
+
 def atoms(measures: Iterable[Measure]) -> dict[str, tuple[str, ...]]:
     """The facts that measures need, and for choices the options they ask for: programme → (USMCA,)."""
     found: dict[str, dict[str, None]] = {}

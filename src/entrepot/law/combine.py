@@ -6,8 +6,8 @@ A *case* is a product of an origin with settled facts. For each case, in this or
    the part that the families in its `unless` hit: p = portion · (1 - min(1, Σ p of those)).
 2. *Amount.* By ascending `order`; within one order
    a. measures that only add:  amount = p · rate;
-   b. measures that set:       what the families in `sets` came to so far is multiplied by 1 - p,
-                               then amount = p · rate;
+   b. measures that set:       what a family in `sets` came to so far is multiplied by 1 - min(1, p / q), with q
+                               the part of the value which that family hits, then amount = p · rate;
    c. limits:                  amount = p · max(0, floor - T) or p · min(0, ceiling - T), where T is what the
                                families in `of` came to.
 
@@ -60,6 +60,7 @@ def combine(hits: Sequence[Hit], slots: Sequence[int], n_slots: int, n_cases: in
     reach = _reach(hits, n_cases)
     by_slot = np.zeros((n_slots, n_cases))
     slots_in = _SlotsOfFamily(hits, slots)
+    covered = _Covered(hits, slots, reach, n_cases)
     levels = sorted({hit.measure.order for hit in hits})
     for level in levels:
         at_level = [i for i, hit in enumerate(hits) if hit.measure.order == level]
@@ -70,13 +71,13 @@ def combine(hits: Sequence[Hit], slots: Sequence[int], n_slots: int, n_cases: in
         for i in adders:
             by_slot[slots[i], hits[i].cases] += reach[i] * hits[i].rate
         for i in setters:
-            _replace(by_slot, slots_in(hits[i].measure.sets), hits[i].cases, reach[i])
+            _replace(by_slot, slots_in(hits[i].measure.sets), covered, hits[i].cases, reach[i])
         for i in setters:
             by_slot[slots[i], hits[i].cases] += reach[i] * hits[i].rate
         # Every limit of the level reads the same totals, then all are charged.
         charged = [(i, _limit(by_slot, slots_in(hits[i].measure.rate.of), hits[i], reach[i])) for i in limits]
         for i, amount in charged:
-            _replace(by_slot, slots_in(hits[i].measure.sets), hits[i].cases, reach[i])
+            _replace(by_slot, slots_in(hits[i].measure.sets), covered, hits[i].cases, reach[i])
             by_slot[slots[i], hits[i].cases] += amount
     return Amounts(by_slot, reach)
 
@@ -91,9 +92,36 @@ class _SlotsOfFamily:
         return [s for s, family in self._family_of.items() if any(in_family(family, n) for n in names)]
 
 
-def _replace(by_slot: Array, slots: Sequence[int], cases: NDArray[np.intp], reach: Array) -> None:
+class _Covered:
+    """The part of the value that the hits of a slot reach, per case; at most 1. Worked out when asked for."""
+
+    def __init__(
+        self, hits: Sequence[Hit], slots: Sequence[int], reach: Sequence[Array], n_cases: int
+    ) -> None:
+        self._of_slot: dict[int, list[tuple[Hit, Array]]] = {}
+        for hit, slot, part in zip(hits, slots, reach, strict=True):
+            self._of_slot.setdefault(slot, []).append((hit, part))
+        self._n_cases = n_cases
+        self._known: dict[int, Array] = {}
+
+    def __getitem__(self, slot: int) -> Array:
+        if slot not in self._known:
+            total = np.zeros(self._n_cases)
+            for hit, part in self._of_slot[slot]:
+                total[hit.cases] += part
+            self._known[slot] = np.minimum(total, 1.0)
+        return self._known[slot]
+
+
+def _replace(
+    by_slot: Array, slots: Sequence[int], covered: _Covered, cases: NDArray[np.intp], reach: Array
+) -> None:
     for slot in slots:
-        by_slot[slot, cases] *= 1 - reach
+        hit = covered[slot][cases]
+        # Both parts are taken to overlap as far as they go: a rate in lieu of another on the goods beside their
+        # metal content replaces all that the other, which is on the same part, came to.
+        share = np.divide(reach, hit, out=np.ones_like(hit), where=hit > reach)
+        by_slot[slot, cases] *= 1 - np.where(reach > 0, share, 0.0)
 
 
 def _limit(by_slot: Array, slots: Sequence[int], hit: Hit, reach: Array) -> Array:

@@ -256,7 +256,8 @@ def _merge(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], tuple[str, ...]]
 
 
 def _owed(outcome: Outcome) -> tuple[tuple[str, Decimal | None], ...]:
-    return tuple((line.measure.id, line.duty_usd) for line in outcome.applied)
+    """What makes one outcome differ from another: the measures that cost something, and how much."""
+    return tuple((line.measure.id, line.duty_usd) for line in outcome.applied if line.duty_usd != 0)
 
 
 def _forget(outcome: Outcome, name: str) -> Outcome:

@@ -15,7 +15,7 @@ import polars as pl
 
 from entrepot.errors import LedgerError
 from entrepot.law.book import Book, Regime
-from entrepot.law.cases import Cases, Index, Reach, atoms, hit_of
+from entrepot.law.cases import Cases, Index, Reach, asked_by, atoms, hit_of
 from entrepot.law.combine import Array, combine
 from entrepot.law.facts import Fact, Given
 from entrepot.law.lines import Column, estimate, fact_columns
@@ -88,8 +88,11 @@ def make_parts(
     columns, ignored = fact_columns(table, asked, book.facts, given)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
     for name, options in asked.items():
-        needed = _needed([m for m in measures if name in m.needs()], reach, days)[product, origin]
-        shares = {full: np.where(needed, columns[full].values, 0.0) for full in _full_names(name, options)}
+        shares = {}
+        for full in _full_names(name, options):
+            asking = [m for m in measures if full in asked_by(m)]
+            needed = _needed(asking, reach, days)[product, origin]
+            shares[full] = np.where(needed, columns[full].values, 0.0)
         if _kind(book, name) in ("truth", "choice"):
             parts = _split(parts, shares)
         else:
