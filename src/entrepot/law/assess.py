@@ -89,7 +89,8 @@ class Panel:
     """A ledger made ready for many days of one law.
 
     Lines that the law can't tell apart are one case; `group`, `value` and `duty` have an entry per case: the
-    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none).
+    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none). `estimated` names the
+    facts that rest on estimates.
     """
 
     book: Book
@@ -100,6 +101,7 @@ class Panel:
     group: np.ndarray[tuple[int], np.dtype[np.intp]]
     value: Array
     duty: Array
+    estimated: tuple[str, ...]
     notes: tuple[str, ...]
     _hits: dict[tuple[int, int], Hit | None] = field(default_factory=dict)
 
@@ -228,7 +230,7 @@ def compile_panel(
         ProductIndex(codes.to_list()), origins.to_list(), book.lists, book.tables
     ).by_class(measures)
     product = class_of[position(table["product"], codes.to_list())]
-    parts, fact_notes = make_parts(table, product, measures, reach, sorted(regimes), book, given)
+    parts, estimated, fact_notes = make_parts(table, product, measures, reach, sorted(regimes), book, given)
     parts = with_ledger_rates(parts, table, regimes, reach, book)
     groups, merged = merge(parts, table, by)
     return Panel(
@@ -240,5 +242,6 @@ def compile_panel(
         group=merged.group,
         value=merged.value,
         duty=merged.duty,
+        estimated=tuple(estimated),
         notes=(*notes, *fact_notes),
     )

@@ -18,7 +18,7 @@ from entrepot.law.book import Book, Regime
 from entrepot.law.cases import Cases, Index, Reach, asked_by, atoms, hit_of
 from entrepot.law.combine import Array, combine
 from entrepot.law.facts import Fact, Given
-from entrepot.law.lines import Column, estimate, fact_columns
+from entrepot.law.lines import estimate, fact_columns
 from entrepot.law.measure import Measure, in_family
 from entrepot.law.scope import Mask, membership_epoch, prefixes
 from entrepot.ledger import Ledger
@@ -78,10 +78,11 @@ def make_parts(
     days: Sequence[date],
     book: Book,
     given: Sequence[Given],
-) -> tuple[Parts, list[str]]:
-    """Lines split by the truths and choices that hold for a share of them; and what the facts rest on.
+) -> tuple[Parts, list[str], list[str]]:
+    """Lines split by the truths and choices that hold for a share of them.
 
     Facts are settled only where a measure asks for them, so that lines which differ in nothing else merge.
+    Returned with the parts are the names of the facts that rest on estimates, and what to note.
     """
     origin = position(table["origin"], reach.origins)
     asked = {name: options for name, options in atoms(measures).items() if _kind(book, name) != "rate"}
@@ -97,7 +98,8 @@ def make_parts(
             parts = _split(parts, shares)
         else:
             parts = replace(parts, facts={**parts.facts, name: shares[name][parts.line]})
-    return parts, [*ignored, *_fact_notes(columns, book)]
+    estimated = [name for name, column in columns.items() if "estimate" in column.rests_on]
+    return parts, estimated, [*ignored, *_fact_notes(estimated, book)]
 
 
 def with_ledger_rates(
@@ -271,11 +273,11 @@ def _paid_rate(table: pl.DataFrame) -> Array:
     return rate
 
 
-def _fact_notes(columns: Mapping[str, Column], book: Book) -> list[str]:
+def _fact_notes(estimated: Sequence[str], book: Book) -> list[str]:
     notes = []
-    for name, column in columns.items():
+    for name in estimated:
         fact = Fact.lookup(book.facts, name)
-        if fact is not None and "estimate" in column.rests_on:
-            what = f"assumed {fact.value:g}" if fact.value is not None else "estimated"
-            notes.append(f"{name} ({fact.what}): {what} where the ledger is silent; {fact.source}")
+        assert fact is not None  # an estimate comes from its entry
+        how = f"assumed {fact.value:g}" if fact.value is not None else "estimated"
+        notes.append(f"{name} is {how} where the ledger is silent ({fact.what}): {fact.source}")
     return notes
