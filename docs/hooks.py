@@ -4,9 +4,11 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -43,22 +45,39 @@ def _tables(name: str) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    return (
-        '""'
-        if value == ""
-        else str(value).lower()
-        if isinstance(value, bool)
-        else "none"
-        if value in (None, ())
-        else str(value)
-    )
+    if isinstance(value, BaseModel):
+        return "everything"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None or value in ("", {}) else str(value)
 
 
-def _type(annotation: object) -> str:
-    text = re.sub(r"\b(typing|collections\.abc|datetime|entrepot\.[\w.]+)\.", "", str(annotation))
-    text = re.sub(r"<class '([\w.]+)'>", r"\1", text).replace("NoneType", "none")
-    text = re.sub(r"Annotated\[([^,\[\]]+)(?:\[[^\]]*\])?,.*\]", r"\1", text)
-    return f"`{text.split('.')[-1] if text.count('.') and '[' not in text else text}`".replace("|", "or")
+NAMES = {
+    str: "text",
+    float: "number",
+    int: "whole number",
+    bool: "true or false",
+    date: "date",
+    type(None): "none",
+}
+
+
+def _type(annotation: Any) -> str:
+    """A type in words: `list of number`, `text or none`."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin is Literal:
+        return "one of " + ", ".join(arguments)
+    if origin in (Union, UnionType):
+        return " or ".join(_type(a) for a in arguments if a is not type(None))
+    if origin is tuple:
+        return f"list of {_type(arguments[0])}"
+    if origin in (dict, Mapping):
+        return f"table of {_type(arguments[1])}"
+    return NAMES.get(annotation) or getattr(annotation, "__name__", str(annotation))
 
 
 def _output(command: str) -> str:

@@ -86,6 +86,13 @@ class Book:
             raise UnknownCode(f"{self.title} has no measure {measure_id!r}{near(measure_id, self._ids)}")
         return found
 
+    def in_order(self) -> list[Measure]:
+        """The measures by authority, as book.toml lists these, and then by time."""
+        authorities = list(dict.fromkeys(family.name.partition(".")[0] for family in self.families))
+        return sorted(
+            self.measures, key=lambda m: (authorities.index(m.family.partition(".")[0]), m.from_, m.id)
+        )
+
     def title_of(self, family: str) -> str:
         """The title of the widest declared family that holds `family`: s232.autos → Section 232."""
         return self._titles[family.partition(".")[0]]

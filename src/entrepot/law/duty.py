@@ -171,7 +171,7 @@ def _outcomes(
     cases = _cases(picks, reach)
     hits = [hit for m in relevant if (hit := hit_of(m, cases, reach, on)) is not None]
     amounts = combine(hits, range(len(hits)), len(hits), len(cases))
-    known = [m for m in book.measures if as_known is None or m.published <= as_known]
+    known = [m for m in book.in_order() if as_known is None or m.published <= as_known]
     by_id = {id(hit.measure): slot for slot, hit in enumerate(hits)}
     outcomes = []
     for case, pick in enumerate(picks):
@@ -244,15 +244,19 @@ def _merge(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], tuple[str, ...]]
             kept = [_forget(group[0], name) for group in by_rest.values()]
         else:
             missing.append(name)
-    if len({(tuple(sorted(o.facts.items())), _owed(o)) for o in kept}) == len(
-        {tuple(sorted(o.facts.items())) for o in kept}
-    ):
-        # Every reading gives the same: nothing turns on how the text is read.
-        first: dict[object, Outcome] = {}
-        for outcome in kept:
-            first.setdefault(tuple(sorted(outcome.facts.items())), outcome)
-        kept = list(first.values())
-    return _collapse_products(kept), tuple(missing)
+    return _collapse_products(_collapse_readings(kept)), tuple(missing)
+
+
+def _collapse_readings(outcomes: list[Outcome]) -> list[Outcome]:
+    """One outcome, without a reading, wherever every reading of the text owes the same."""
+    by_facts: dict[object, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_facts.setdefault(tuple(sorted(outcome.facts.items())), []).append(outcome)
+    kept = []
+    for group in by_facts.values():
+        same = len({_owed(o) for o in group}) == 1
+        kept += [Outcome(group[0].facts, {}, group[0].considered)] if same else group
+    return kept
 
 
 def _owed(outcome: Outcome) -> tuple[tuple[str, Decimal | None], ...]:
