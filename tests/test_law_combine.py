@@ -125,6 +125,12 @@ def test_programmes_exclude_each_other() -> None:
     assert added(usmca, other, given=[Given("programme", "USMCA")]) == 0.0
 
 
+def test_programme_shares_above_the_whole_are_refused() -> None:
+    two = [measure(id=i, rate=0.1, when=[{"fact": "programme", "is": i}]) for i in ("USMCA", "GSP")]
+    with pytest.raises(LawError, match=r"'programme'.*come to 1\.3"):
+        added(*two, given=[Given("programme.USMCA", 0.7), Given("programme.GSP", 0.6)])
+
+
 def test_two_that_set_each_other_need_an_order() -> None:
     one, two = (measure(id=i, rate=r, sets=["alpha"]) for i, r in (("one", 0.1), ("two", 0.2)))
     with pytest.raises(LawError, match=r"'two' and 'one' both decide family 'alpha'.*order"):

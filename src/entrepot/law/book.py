@@ -12,7 +12,7 @@ from pathlib import Path
 
 from entrepot.errors import LawError, UnknownCode
 from entrepot.law.facts import Fact
-from entrepot.law.measure import Measure, in_family
+from entrepot.law.measure import Measure, lies_in
 from entrepot.law.scope import check_origins
 from entrepot.suggest import near
 
@@ -161,12 +161,12 @@ class Book:
         readings = [(r.unless, r.sets) for r in measure.readings] or [(measure.unless, measure.sets)]
         named = {measure.family, *measure.rate.of}.union(*(set(a) | set(b) for a, b in readings))
         for family in sorted(named):
-            if not any(in_family(family, d) for d in declared):
+            if not lies_in(family, tuple(declared)):
                 raise LawError(
                     f"{where}: family {family!r} is not declared in book.toml{near(family, declared)}"
                 )
         for unless, _ in readings:
-            if any(in_family(measure.family, name) for name in unless):
+            if lies_in(measure.family, unless):
                 raise LawError(
                     f"{where}: `unless` names its own family {measure.family!r}; use products.exclude"
                 )

@@ -129,7 +129,7 @@ def hit_of(measure: Measure, cases: Cases, reach: Reach, day: date) -> Hit | Non
         at = at[holds(condition, cases.facts, at)]
     if not len(at):
         return None
-    portion: Array | float = 1.0
+    portion = np.ones(len(at))
     if measure.portion is not None:
         share = known(cases.facts, measure.portion.fact, at)
         portion = 1 - share if measure.portion.rest else share

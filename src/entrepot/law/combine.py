@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entrepot.errors import LawError
-from entrepot.law.measure import Measure, in_family
+from entrepot.law.measure import Measure, lies_in
 
 Array = NDArray[np.float64]
 
@@ -33,13 +33,13 @@ Array = NDArray[np.float64]
 class Hit:
     """A measure on the cases that its scope and conditions reach.
 
-    `cases`: ascending indices; `portion`, `rate`: a number, or one per entry of `cases` (`rate` is unused
-    for limits).
+    `cases`: ascending indices; `portion`: one per entry of `cases`; `rate`: a number, or one per entry
+    (unused for limits).
     """
 
     measure: Measure
     cases: NDArray[np.intp]
-    portion: Array | float
+    portion: Array
     rate: Array | float
 
 
@@ -89,7 +89,7 @@ class _SlotsOfFamily:
         self._family_of = {slot: hit.measure.family for hit, slot in zip(hits, slots, strict=True)}
 
     def __call__(self, names: Sequence[str]) -> list[int]:
-        return [s for s, family in self._family_of.items() if any(in_family(family, n) for n in names)]
+        return [s for s, family in self._family_of.items() if lies_in(family, tuple(names))]
 
 
 class _Covered:
@@ -151,13 +151,13 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
             circle = " → ".join(hits[j].measure.id for j in (*path[path.index(i) :], i))
             raise LawError(f"`unless` runs in a circle: {circle}; one of them has to apply first")
         hit = hits[i]
-        part = np.broadcast_to(np.asarray(hit.portion, dtype=float), hit.cases.shape)
+        part = hit.portion
         names = hit.measure.unless
         if names:
             if names not in coverage:
                 covered = np.zeros(n_cases)
                 for family, members in by_family.items():
-                    if any(in_family(family, name) for name in names):
+                    if lies_in(family, names):
                         for j in members:
                             covered[hits[j].cases] += settle(j, (*path, i))
                 coverage[names] = 1 - np.minimum(covered, 1.0)
@@ -176,9 +176,7 @@ def _check_commute(
         for position, i in enumerate(group):
             for j in group[:position]:
                 a, b = hits[i].measure, hits[j].measure
-                tangled = any(in_family(a.family, n) for n in reads(b)) or any(
-                    in_family(b.family, n) for n in reads(a)
-                )
+                tangled = lies_in(a.family, reads(b)) or lies_in(b.family, reads(a))
                 if tangled and _meet(hits[i].cases, reach[i], hits[j].cases, reach[j]):
                     raise LawError(
                         f"measures {a.id!r} and {b.id!r} both decide family {a.family!r} for the same goods, and "

@@ -13,13 +13,13 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from entrepot.errors import LedgerError
+from entrepot.errors import LawError, LedgerError
 from entrepot.law.book import Book, Regime
 from entrepot.law.cases import Cases, Index, Reach, asked_by, atoms, hit_of
 from entrepot.law.combine import Array, combine
 from entrepot.law.facts import Fact, Given
 from entrepot.law.lines import estimate, fact_columns
-from entrepot.law.measure import Measure, in_family
+from entrepot.law.measure import Measure, lies_in
 from entrepot.law.scope import Mask, membership_epoch, prefixes
 from entrepot.ledger import Ledger
 
@@ -85,17 +85,18 @@ def make_parts(
     Returned with the parts are the names of the facts that rest on estimates, and what to note.
     """
     origin = position(table["origin"], reach.origins)
-    asked = {name: options for name, options in atoms(measures).items() if _kind(book, name) != "rate"}
+    names = {name: _full_names(name, o) for name, o in atoms(measures).items() if _kind(book, name) != "rate"}
+    asked = {
+        full: (name, _needed([m for m in measures if full in asked_by(m)], reach, days)[product, origin])
+        for name, fulls in names.items()
+        for full in fulls
+    }
     columns, ignored = fact_columns(table, asked, book.facts, given)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
-    for name, options in asked.items():
-        shares = {}
-        for full in _full_names(name, options):
-            asking = [m for m in measures if full in asked_by(m)]
-            needed = _needed(asking, reach, days)[product, origin]
-            shares[full] = np.where(needed, columns[full].values, 0.0)
+    for name, fulls in names.items():
+        shares = {full: columns[full].values for full in fulls}
         if _kind(book, name) in ("truth", "choice"):
-            parts = _split(parts, shares)
+            parts = _split(parts, name, shares)
         else:
             parts = replace(parts, facts={**parts.facts, name: shares[name][parts.line]})
     estimated = [name for name, column in columns.items() if "estimate" in column.rests_on]
@@ -121,7 +122,7 @@ def with_ledger_rates(
         m
         for regime in regimes.values()
         for m in regime.measures
-        if any(in_family(r.family, name) for r in rated.values() for name in (*m.rate.of, *m.sets))
+        if any(lies_in(r.family, (*m.rate.of, *m.sets)) for r in rated.values())
     ]
     always = all(all(m in regime.measures for regime in regimes.values()) for m in rated.values())
     read = _needed(readers if always else list(rated.values()), reach, sorted(regimes))
@@ -189,13 +190,7 @@ def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.Data
 
 def position(values: pl.Series, known: Sequence[str]) -> Index:
     """Where each value stands among the known ones."""
-    places = pl.DataFrame({"name": list(known)}).with_row_index("place")
-    return (
-        pl.DataFrame({"name": values})
-        .join(places, on="name", how="left", maintain_order="left")["place"]
-        .to_numpy()
-        .astype(np.intp)
-    )
+    return values.cast(pl.Enum(list(known))).to_physical().to_numpy().astype(np.intp)
 
 
 def _kind(book: Book, name: str) -> str:
@@ -217,40 +212,55 @@ def _needed(measures: Sequence[Measure], reach: Reach, days: Sequence[date]) -> 
     return needed
 
 
-def _split(parts: Parts, shares: Mapping[str, Array]) -> Parts:
-    """Split parts by facts that exclude each other; what is left holds none of them. `shares` are per line."""
-    none = {name: np.zeros(len(parts.line)) for name in shares}
-    unknown = np.isnan(sum(shares.values(), start=np.zeros(1)))[parts.line]
-    rest = 1 - sum((np.nan_to_num(share) for share in shares.values()), start=np.zeros(1))[parts.line]
-    # An unknown fact keeps its line whole: whoever needs it says that it is missing.
-    keep = unknown | (rest > 0)
-    pieces = [
-        _take(
-            parts,
-            keep,
-            np.where(unknown, 1.0, rest),
-            {n: np.where(unknown, np.nan, v) for n, v in none.items()},
-        )
-    ]
-    for name, share in shares.items():
-        part_share = share[parts.line]
-        pieces.append(_take(parts, ~unknown & (part_share > 0), part_share, {**none, name: none[name] + 1}))
+def _split(parts: Parts, name: str, shares: Mapping[str, Array]) -> Parts:
+    """Split parts by facts that exclude each other (the options of one choice); `shares` are per line.
+
+    Each part keeps what holds of it whole, or the rest of which nothing holds; parts for which a fact holds
+    in part are added. An unknown fact stays with its part: whoever needs it says that it is missing.
+    Raises LawError if the shares of a line come to more than 1.
+    """
+    of_part = {full: share[parts.line] for full, share in shares.items()}
+    total = sum(of_part.values(), start=np.zeros(len(parts.line)))
+    if (total > 1 + 1e-9).any():
+        worst = int(np.nanargmax(total))
+        told = ", ".join(f"{full} {share[worst]:g}" for full, share in of_part.items())
+        raise LawError(f"fact {name!r}: the shares of a line come to {total[worst]:g}, more than 1 ({told})")
+    partial = {full: (share > 0) & (share < 1) for full, share in of_part.items()}
+    split = np.any(list(partial.values()), axis=0)
+    facts = {**parts.facts}
+    for full, share in of_part.items():
+        facts[full] = np.where(split, 0.0, share)
+    kept = Parts(
+        parts.line,
+        np.where(split, parts.weight * (1 - total), parts.weight),
+        parts.product,
+        parts.origin,
+        facts,
+    )
+    pieces = [kept] if not split.any() else [_take(kept, ~split | (total < 1), 1.0, {})]
+    for full, share in of_part.items():
+        at = np.flatnonzero(partial[full])
+        if len(at):
+            holding = {other: np.full(len(at), float(other == full)) for other in of_part}
+            pieces.append(_take(parts, at, share[at], holding))
+    if len(pieces) == 1:
+        return pieces[0]
     return Parts(
         line=np.concatenate([p.line for p in pieces]),
         weight=np.concatenate([p.weight for p in pieces]),
         product=np.concatenate([p.product for p in pieces]),
         origin=np.concatenate([p.origin for p in pieces]),
-        facts={name: np.concatenate([p.facts[name] for p in pieces]) for name in pieces[0].facts},
+        facts={full: np.concatenate([p.facts[full] for p in pieces]) for full in facts},
     )
 
 
-def _take(parts: Parts, keep: Mask, share: Array, facts: Mapping[str, Array]) -> Parts:
+def _take(parts: Parts, at: Index | Mask, share: Array | float, facts: Mapping[str, Array]) -> Parts:
     return Parts(
-        parts.line[keep],
-        (parts.weight * share)[keep],
-        parts.product[keep],
-        parts.origin[keep],
-        {name: values[keep] for name, values in {**parts.facts, **facts}.items()},
+        parts.line[at],
+        parts.weight[at] * share,
+        parts.product[at],
+        parts.origin[at],
+        {**{name: values[at] for name, values in parts.facts.items()}, **facts},
     )
 
 
