@@ -16,7 +16,7 @@ from entrepot.cli.options import (
     open_book,
     parse_readings,
 )
-from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, note
+from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, note, working
 from entrepot.errors import EntrepotError
 
 
@@ -63,12 +63,13 @@ def rates(
     from entrepot.law.assumptions import assumptions
     from entrepot.law.facts import parse_given
 
-    law = open_book(book, overlays)
-    records = (
-        ledgers.embedded()
-        if ledger is None
-        else ledgers.read(ledger, importer=law.importer, rejected=set_aside)
-    )
+    with working("reading law and ledger"):
+        law = open_book(book, overlays)
+        records = (
+            ledgers.embedded()
+            if ledger is None
+            else ledgers.read(ledger, importer=law.importer, rejected=set_aside)
+        )
     question: Any = {
         "given": [parse_given(text) for text in facts or []],
         "readings": parse_readings(readings),
@@ -79,17 +80,19 @@ def rates(
             raise EntrepotError(
                 "--assumptions: name the days with --on; each asks the whole ledger several times"
             )
-        moved = assumptions(records, law, on=sorted({day(text) for text in on}), **question)
+        with working("assessing the ledger under each possibility"):
+            moved = assumptions(records, law, on=sorted({day(text) for text in on}), **question)
         emit(
             moved, form, out, title=f"{law.title}: total rate if a fact held nowhere, as assumed, everywhere"
         )
         return
-    result = effective_rates(
-        records,
-        law,
-        on=sorted({day(text) for text in on}) if on else None,
-        by=[name.strip() for name in by.split(",") if name.strip()],
-        **question,
-    )
+    with working("assessing the ledger"):
+        result = effective_rates(
+            records,
+            law,
+            on=sorted({day(text) for text in on}) if on else None,
+            by=[name.strip() for name in by.split(",") if name.strip()],
+            **question,
+        )
     emit(result.table, form, out, title=f"{law.title}: rates on {records.source}")
     note(result.notes)

@@ -156,6 +156,11 @@ class Book:
 
     def _check_names(self, measure: Measure) -> None:
         where = f"{self.source}: measure {measure.id!r}"
+        if measure.importer != self.importer:
+            raise LawError(
+                f"{where}: its importer is {measure.importer!r}, the book's is {self.importer!r}; "
+                "a book is the law of one importer"
+            )
         check_origins((*measure.origins.include, *measure.origins.exclude), where)
         declared = [family.name for family in self.families]
         readings = [(r.unless, r.sets) for r in measure.readings] or [(measure.unless, measure.sets)]
