@@ -1,0 +1,7 @@
+"""World tables: who makes what, out of what, for whom."""
+
+from entrepot.world.checks import Finding
+from entrepot.world.store import load, save
+from entrepot.world.table import BASIS, DIMS, UNITS, World, dataset, diagnose
+
+__all__ = ["BASIS", "DIMS", "UNITS", "Finding", "World", "dataset", "diagnose", "load", "save"]
