@@ -20,9 +20,8 @@ def read_cp2015(folder: Path, *, tariffs: str = "tariffs1993.txt") -> World:
     """Caliendo and Parro (2015): 31 economies x 40 sectors, 1993; the replication's own calibration.
 
     Output below exports is raised to exports, home sales are the rest, final shares below zero become zero
-    (so the
-    world is not closed: solve a base first), and one negative input share becomes zero. `tariffs` names
-    another tariff file of the folder, for `cp2015_tariffs`.
+    (so the world is not closed: solve a base first), and one negative input share becomes zero. `tariffs`
+    names another tariff file of the folder, for `cp2015_tariffs`.
 
     Raises `WorldError` where a file is missing or its shape is not 20 blocks of 31 rows and so on.
     """
@@ -80,9 +79,8 @@ def read_liberation_day(folder: Path) -> World:
     """Ignatenko and others (2025): 194 economies, one sector of goods, 2023; no input-output links.
 
     Trade is as published (blanks are the source's zeros); home sales are max(0, GDP - exports), which is the
-    paper's
-    completion with no share of sales earned at destination. `gdp` is kept for solvers that complete the table
-    otherwise, and trade_elasticity is the paper's 4.
+    paper's completion with no share of sales earned at destination. `gdp` is kept for solvers that complete
+    the table otherwise, and trade_elasticity is the paper's 4.
 
     Raises `WorldError` where a file is missing or the labels of its rows and columns differ.
     """

@@ -44,7 +44,7 @@ UNITS: dict[str, str] = {
     "taxes": "USD, taxes less subsidies on inputs",
 }
 
-BASIS = ("derived", "prior", "fact", "census", "published")
+BASIS = ("derived", "prior", "total", "fact", "census", "published")
 """What a cell of `flow` rests on; the stored code is the position in this list."""
 
 
