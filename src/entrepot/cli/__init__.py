@@ -8,6 +8,10 @@ import sys
 
 import typer
 
+from entrepot.cli import data, law
+from entrepot.cli.duty import duty
+from entrepot.cli.panel import panel
+from entrepot.cli.rates import rates
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -17,6 +21,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(rates)
+app.command()(duty)
+app.command()(panel)
+app.add_typer(law.app, name="law")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:
