@@ -34,7 +34,9 @@ def aggregate(
         variables["gdp"] = world.data["gdp"].values @ E
     if "basis" in world.data:
         variables["basis"] = _weakest(world.data["basis"].values, E, S)
-    kept = {k: v for k, v in world.data.attrs.items() if k != "closed"}
+    kept = {k: v for k, v in world.data.attrs.items() if k != "closed"} | {
+        "name": f"{world.name}, aggregated"
+    }
     made = World(dataset(places, kinds, variables, **kept), closed=world.closed)
     for what in ("output", "spending", "income"):
         before, after = float(getattr(world, what).sum()), float(getattr(made, what).sum())

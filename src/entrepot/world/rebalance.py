@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -77,7 +79,9 @@ def rebalance(
     exact = (
         Z.sum(axis=(2, 3)) + F.sum(axis=2) - Z.sum(axis=(0, 1))
     )  # the fit is to a tolerance, the table is not
-    kept = {k: v for k, v in table.data.attrs.items() if k != "closed"}
+    kept = {k: v for k, v in table.data.attrs.items() if k != "closed"} | {
+        "name": f"{table.name}, rebalanced"
+    }
     carried = {k: table.data[k].values for k in ("trade_elasticity", "basis") if k in table.data}
     made = dataset(
         table.economies,
@@ -135,3 +139,38 @@ def _moves(
         rows.append((*where, before[c], after[c], after[c] - before[c]))
     names = ["exporter", "sector", "importer", "use", "before", "after", "change"]
     return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def read_targets(path: Path) -> dict[str, Any]:
+    """Keyword arguments of `rebalance` from a CSV file: kind, economy, partner_or_sector, value_usd,
+    reliability.
+
+    `kind` is gdp, trade (economy is the exporter, partner the importer) or output; reliability may be left
+    out, and the least of a kind counts. Raises `WorldError` naming file and row for a kind, value or column
+    that is none.
+    """
+    try:
+        table = pl.read_csv(path, infer_schema_length=None)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise WorldError(f"{path}: can't be read as CSV: {error}.") from None
+    if missing := sorted({"kind", "economy", "partner_or_sector", "value_usd"} - set(table.columns)):
+        raise WorldError(f"{path}: lacks the column {', '.join(missing)}.")
+    found: dict[str, Any] = {"gdp": {}, "trade": {}, "output": {}, "reliability": {}}
+    for number, row in enumerate(table.iter_rows(named=True), start=2):
+        kind, value = row["kind"], row["value_usd"]
+        if kind not in ("gdp", "trade", "output") or not isinstance(value, int | float):
+            raise WorldError(
+                f"{path}, row {number}: kind {kind} with value {value}; kinds are gdp, trade, output."
+            )
+        key = row["economy"] if kind == "gdp" else (row["economy"], row["partner_or_sector"])
+        if key in found[kind]:
+            raise WorldError(f"{path}, row {number}: {kind} {key} is given twice.")
+        found[kind][key] = float(value)
+        weight = row.get("reliability")
+        if weight is not None:
+            if not 0 < float(weight) <= 1:
+                raise WorldError(
+                    f"{path}, row {number}: reliability {weight}; give a number above 0 and up to 1."
+                )
+            found["reliability"][kind] = min(float(weight), found["reliability"].get(kind, 1.0))
+    return found
