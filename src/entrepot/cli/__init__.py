@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from entrepot.cli import data, law, world
+from entrepot.cli import data, data_world, law, world
 from entrepot.cli.content import content
 from entrepot.cli.duty import duty
 from entrepot.cli.panel import panel
@@ -29,6 +29,7 @@ app.command()(panel)
 app.command()(content)
 app.add_typer(law.app, name="law")
 app.add_typer(world.app, name="world")
+data.app.add_typer(data_world.app, name="world")
 app.add_typer(data.app, name="data")
 
 
