@@ -66,19 +66,19 @@ def value_added(world: World) -> np.ndarray:
     return (world.output.values.sum(axis=1)) - (paid * per_unit).sum(axis=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(worlds())
 def test_identities_of_content(world: World) -> None:
     assert_identities(world)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(worlds(), st.integers(1, 6))
 def test_shares_add_up_at_every_tier(world: World, tiers: int) -> None:
     assert_allclose(trace(world, tiers=tiers)["content_share"].sum("origin"), 1, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(worlds())
 def test_exports_are_the_sum_of_their_terms(world: World) -> None:
     terms = decompose(world)
@@ -100,7 +100,7 @@ def test_exports_are_the_sum_of_their_terms(world: World) -> None:
     assert_allclose(abroad, summed["absorbed_abroad"], atol=10 * scale)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(worlds())
 def test_value_added_exports_are_those_of_johnson_and_noguera(world: World) -> None:
     used = trace(world)["content_of_final_demand"].sum("sector")
@@ -109,7 +109,7 @@ def test_value_added_exports_are_those_of_johnson_and_noguera(world: World) -> N
     assert_allclose(terms, abroad, atol=1e-9 * float(used.sum()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(worlds())
 def test_positions_average_to_the_same_length(world: World) -> None:
     """Final use weighted downstreamness = value-added weighted upstreamness = output / GDP (Antràs and Chor

@@ -26,7 +26,7 @@ def matrix(seed: int, *, negatives: bool) -> np.ndarray:
     return made
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(SEEDS, st.booleans())
 def test_gras_meets_totals_and_keeps_signs(seed: int, negatives: bool) -> None:
     start = matrix(seed, negatives=negatives)

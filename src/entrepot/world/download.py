@@ -102,7 +102,7 @@ def _continue(client: httpx.Client, url: str, partial: Path, progress: Progress)
         length = answer.headers.get("Content-Length")
         total = had + int(length) if length else None
         with partial.open("ab" if resumed else "wb") as out:
-            for block in answer.iter_raw():  # as it comes, so that nothing had is lost
+            for block in answer.iter_bytes():  # as it comes, so that nothing had is lost
                 out.write(block)
                 had += len(block)
                 progress(had, total)
