@@ -23,6 +23,7 @@ from entrepot.content.leontief import LARGE, System, by_economy, solve_from_left
 from entrepot.errors import Unresolved, WorldError
 from entrepot.world import World, dataset, reference
 from entrepot.world.folders import read_cp2015, read_icio_parameters, read_liberation_day, read_world_2017
+from entrepot.world.sensitivity import keep_imports_for_use
 from worlds import random_calibrated, random_table
 
 SEEDS = st.integers(0, 10**6)
@@ -183,6 +184,15 @@ def test_a_large_system_is_refined_to_the_same_answer() -> None:
     )
     rows = by_economy(of, of.value_added)
     assert_allclose(solve_from_left(of, rows), rows @ np.linalg.inv(np.eye(size) - A), atol=1e-11)
+
+
+def test_imports_kept_for_use_move_no_total() -> None:
+    world, kept = reference(), keep_imports_for_use(reference(), "VNM", 0.25)
+    assert_allclose(kept.flow, world.flow, rtol=1e-9, atol=1)
+    assert_allclose(kept.output, world.output, rtol=1e-12)
+    assert_allclose(kept.wage_income, world.wage_income, rtol=1e-9)
+    more = goods_content(kept)[0] - goods_content(world)[0]
+    assert 0.005 < more < 0.015
 
 
 def test_years_stream() -> None:
