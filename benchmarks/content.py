@@ -115,9 +115,10 @@ def main() -> None:
         def watched() -> Iterator[tuple[str, World]]:
             for label, one in years(given.years):
                 yield label, one
+                del one
                 print(f"  {label}: peak {peak_mb():.0f} MB")
 
-        trace(watched())
+        trace(watched(), keep=lambda t: t[["content_share"]].sel(exporter="E02"))
 
 
 if __name__ == "__main__":

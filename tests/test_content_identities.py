@@ -201,6 +201,9 @@ def test_years_stream() -> None:
     assert list(found["world"].values) == labels
     assert_allclose(found["content_share"].sel(world="2002"), trace(random_calibrated(2002))["content_share"])
     assert found.sizes["world"] == 4
+    part = trace({"a": random_calibrated(1)}, keep=lambda t: t[["content_share"]].sel(exporter="E1"))
+    assert list(part.data_vars) == ["content_share"]
+    assert part["content_share"].dims == ("world", "origin", "sector")
     with pytest.raises(WorldError, match="no world to trace"):
         trace({})
 

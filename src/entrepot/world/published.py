@@ -187,7 +187,7 @@ def read_sheet(path: Path, *, source: str = "") -> World:
             f"{path}: reading spreadsheets needs the extra: pip install 'entrepot[mrio]'."
         ) from None
     except Exception as error:  # calamine raises its own kinds for damaged files
-        raise WorldError(f"{path}: can't be read as a spreadsheet: {error}.") from None
+        raise WorldError(f"{path}: can't be read as a spreadsheet: {str(error).splitlines()[0]}.") from None
     cells = np.array(
         [["" if v is None else str(v).strip() for v in row] for row in sheet.iter_rows()], dtype=object
     )
