@@ -19,6 +19,7 @@ import pymrio
 from scipy.linalg import lapack
 
 from entrepot.content import system, trace
+from entrepot.content.leontief import by_economy
 from entrepot.content.trace import content_shares
 from entrepot.world import World, dataset, reference_facts
 from entrepot.world.estimate import estimate
@@ -103,6 +104,9 @@ def main() -> None:
     frame = pd.DataFrame(of.A)
     theirs = best(lambda: pymrio.calc_L(frame), min(given.runs, 3))
     print(f"pymrio.calc_L                              {theirs:6.3f} s   {theirs / content:5.1f} x content")
+    stressor = pd.DataFrame(by_economy(of, of.value_added))
+    route = best(lambda: pymrio.calc_M(stressor, pymrio.calc_L(frame)), 2)
+    print(f"pymrio.calc_L and calc_M, the same answer  {route:6.3f} s   {route / content:5.1f} x content")
     tracemalloc.start()
     content_shares(of)
     extra = tracemalloc.get_traced_memory()[1] / 1e6 / matrix_mb
