@@ -24,3 +24,11 @@ class LawError(EntrepotError):
 
 class Unresolved(EntrepotError):
     """A question that needs a fact which nobody gave; the message names it."""
+
+
+class WorldError(EntrepotError):
+    """A world table, or a file or fact it is made from, that doesn't add up or can't be read."""
+
+
+class NotConverged(EntrepotError):
+    """An iteration that ended above its tolerance; the message has the residual and the worst place."""

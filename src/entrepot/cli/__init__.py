@@ -8,7 +8,8 @@ import sys
 
 import typer
 
-from entrepot.cli import data, law
+from entrepot.cli import data, data_world, law, world
+from entrepot.cli.content import content
 from entrepot.cli.duty import duty
 from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
@@ -25,7 +26,10 @@ app = typer.Typer(
 app.command()(rates)
 app.command()(duty)
 app.command()(panel)
+app.command()(content)
 app.add_typer(law.app, name="law")
+app.add_typer(world.app, name="world")
+data.app.add_typer(data_world.app, name="world")
 app.add_typer(data.app, name="data")
 
 
