@@ -8,6 +8,8 @@ import sys
 
 import typer
 
+from entrepot.cli.optimal import optimal
+from entrepot.cli.solve import solve
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -17,6 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(solve)
+app.command()(optimal)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 from entrepot.equilibrium.elasticities import resolve
 from entrepot.equilibrium.model import Numeraire, Parameters, Rules
 from entrepot.equilibrium.options import NUMERAIRES, Float, Options, by_economy
-from entrepot.equilibrium.precondition import Preconditioner
+from entrepot.equilibrium.precondition import Preconditioner, preconditioner
 from entrepot.errors import OptionError, WorldError
 from entrepot.world import World
 
@@ -43,9 +43,9 @@ class Base:
     solved: bool = False  # whether the base had to be solved first
 
     @cached_property
-    def preconditioner(self) -> Preconditioner:
+    def approximate_inverse(self) -> Preconditioner:
         """The approximate inverse that every counterfactual from this base iterates with."""
-        return Preconditioner(self.parameters, self.trade_share, self.input_coefficient)
+        return preconditioner(self.parameters, self.trade_share, self.input_coefficient)
 
     def flow(self) -> Float:
         """Base trade M_ins before duties in USD, (sector, importer, exporter)."""

@@ -10,7 +10,7 @@ from entrepot.equilibrium import iterate
 from entrepot.equilibrium.base import Base
 from entrepot.equilibrium.model import MOST_RELIEF, Market, Parameters, State, market, start
 from entrepot.equilibrium.options import Float
-from entrepot.equilibrium.precondition import Preconditioner
+from entrepot.equilibrium.precondition import LONGEST_STEP, Preconditioner, preconditioner, step
 from entrepot.equilibrium.shock import Change, part
 from entrepot.equilibrium.sums import SPARSE_BELOW, BlockedSums
 from entrepot.errors import NotConverged
@@ -73,7 +73,7 @@ def counterfactual(base: Base, ch: Change = NO_CHANGE, *, guess: State | None = 
     solver = base.options.solver
     methods = {"auto": ("anderson",), "anderson": ("anderson",), "newton": ("newton",)}[solver]
     with np.errstate(all="ignore"):
-        s = _attempt(base, ch, guess, methods, base.preconditioner)
+        s = _attempt(base, ch, guess, methods, base.approximate_inverse)
         if solver == "auto" and not s.residual <= base.options.tolerance:
             s = _along_path(base, ch, s)
     if not s.residual <= base.options.tolerance:
@@ -88,7 +88,7 @@ def counterfactual(base: Base, ch: Change = NO_CHANGE, *, guess: State | None = 
 
 
 def _attempt(
-    base: Base, ch: Change, guess: State | None, methods: tuple[str, ...], preconditioner: Preconditioner
+    base: Base, ch: Change, guess: State | None, methods: tuple[str, ...], inverse: Preconditioner
 ) -> Solution:
     """One attempt at a change: the best point that the methods reach, converged or not."""
     options = base.options
@@ -96,7 +96,7 @@ def _attempt(
     tariff = base.tariff if ch.tariff is None else ch.tariff
     kernel = trade_kernel(base, ch)
     sums = BlockedSums(kernel, duty_share(tariff), base.input_coefficient)
-    problem = _Problem(base, parameters, sums, preconditioner)
+    problem = _Problem(base, parameters, sums, inverse)
     at = flat(start(np, parameters) if guess is None else guess)
     steps, found, method = 0, iterate.Iterate(at, np.inf, 0), methods[0]
     for method in methods:
@@ -113,16 +113,16 @@ def _attempt(
 def _along_path(base: Base, ch: Change, failed: Solution) -> Solution:
     """Follow the equilibrium from no change to the whole change, with steps that shrink where one fails."""
     reached, width, steps = 0.0, 0.5, failed.steps
-    state, preconditioner = None, base.preconditioner
+    state, inverse = None, base.approximate_inverse
     last = failed
     while reached < 1 and width >= SHORTEST_STEP:
         share = min(1.0, reached + width)
-        s = _attempt(base, part(base, ch, share), state, ("anderson", "newton"), preconditioner)
+        s = _attempt(base, part(base, ch, share), state, ("anderson", "newton"), inverse)
         steps += s.steps
         if s.residual <= base.options.tolerance:
             reached, last, state, width = share, s, s.state, 2 * width
             here = s.parameters._replace(spending=s.spending(), wage_income=s.wage_income())
-            preconditioner = Preconditioner(here, s.trade_share(), base.input_coefficient)
+            inverse = preconditioner(here, s.trade_share(), base.input_coefficient)
         else:
             width /= 2
     return (last if reached >= 1 else failed)._replace(steps=steps, method="path")
@@ -226,9 +226,9 @@ def flat(z: State) -> Float:
 class _Problem:
     """The fixed point in the form that the iterations want: vector to preconditioned step and residual."""
 
-    def __init__(self, base: Base, p: Parameters, sums: BlockedSums, preconditioner: Preconditioner) -> None:
+    def __init__(self, base: Base, p: Parameters, sums: BlockedSums, inverse: Preconditioner) -> None:
         self.base, self.p, self.sums = base, p, sums
-        self.precondition = preconditioner
+        self.inverse = inverse
         self.n, self.s = len(base.economies), len(base.sectors)
         # Acceleration may overshoot below zero spending; it is held at a small share of the base's instead.
         self.least = 1e-9 * p.spending / p.size[:, None]
@@ -245,10 +245,10 @@ class _Problem:
         size = residual_size(z, m.residual)
         if not np.isfinite(size):
             return np.zeros_like(vector), np.inf
-        step = flat(self.precondition(z, m))
+        move = flat(step(np, self.inverse, z, m.sales, m.residual, longest=LONGEST_STEP))
         cells = z.spending.size
-        step[-cells:] += z.spending.reshape(-1) - vector[-cells:]
-        return step, size
+        move[-cells:] += z.spending.reshape(-1) - vector[-cells:]
+        return move, size
 
 
 def residual_size(z: State, r: State) -> float:

@@ -6,9 +6,11 @@ sales-weighted elasticities), one N x N matrix. What is left out (foreign feedba
 supply, scale) is left to the acceleration.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from entrepot.equilibrium.model import Market, Parameters, State
+from entrepot.equilibrium.model import Array, Parameters, State
 from entrepot.equilibrium.options import Float
 
 LEAST_HOME_SHARE = 1e-3
@@ -21,43 +23,68 @@ EXACT_BELOW = 3e7
 """Cells (N^3 S) up to which cross-price effects are summed by sector rather than on aggregate trade."""
 
 
-class Preconditioner:
-    """Maps residuals of the model to steps of its state.
+class Preconditioner(NamedTuple):
+    """The pieces of the approximate inverse, those of one base for every counterfactual from it."""
 
-    `share` are trade shares (sector, importer, exporter), those of the base: one inverse serves every
-    counterfactual from it. `input_coefficient` is (economy, input, user) or None.
+    kept: Array  # home share of spending that stays with producers, (N, S)
+    leontief: Array | None  # (I - inputs x kept)^-1 by economy, (N, S, S); None without inputs
+    sold: Array  # weights of destinations in sales, (N, N)
+    cross: Array  # elasticities of sales to the costs of competitors, (N, N)
+    own: Array  # their sum, the elasticity to own cost, (N,)
+    wages: Array  # inverse of the response of log excess income to log wages, (N, N)
+
+
+def preconditioner(p: Parameters, share: Float, input_coefficient: Float | None) -> Preconditioner:
+    """Invert home feedback and aggregate trade once.
+
+    `share` are trade shares (sector, importer, exporter), `input_coefficient` (economy, input, user) or None.
     """
+    home = np.maximum(np.diagonal(share, axis1=1, axis2=2).T, LEAST_HOME_SHARE)
+    kept = home * (1 - p.foreign_share)[:, None]
+    leontief = None
+    if input_coefficient is not None:
+        identity = np.eye(input_coefficient.shape[1])
+        leontief = np.linalg.inv(identity - input_coefficient * kept[:, None, :])
+    sold, cross = _trade_responses(p, share)
+    own = cross.sum(axis=1)
+    # The numeraire's row makes the response of relative wages regular.
+    income = p.wage_income / p.wage_income.sum()
+    wages = np.linalg.inv(np.eye(len(income)) - sold + np.diag(own) - cross + income[None, :])
+    return Preconditioner(kept, leontief, sold, cross, own, wages)
 
-    def __init__(self, p: Parameters, share: Float, input_coefficient: Float | None) -> None:
-        home = np.maximum(np.diagonal(share, axis1=1, axis2=2).T, LEAST_HOME_SHARE)
-        self.kept = home * (1 - p.foreign_share)[:, None]
-        self.leontief: Float | None = None
-        if input_coefficient is not None:
-            identity = np.eye(input_coefficient.shape[1])
-            self.leontief = np.linalg.inv(identity - input_coefficient * self.kept[:, None, :])
-        self.sold, self.cross = _trade_responses(p, share)
-        self.own = self.cross.sum(axis=1)
-        # Minus the response of log excess income to log wages; the numeraire's row makes it regular.
-        income = p.wage_income / p.wage_income.sum()
-        self.wages = np.linalg.inv(
-            np.eye(len(income)) - self.sold + np.diag(self.own) - self.cross + income[None, :]
-        )
 
-    def __call__(self, z: State, m: Market) -> State:
-        """A step towards the solution, from the residuals at a state."""
-        r = m.residual
-        cost, spending = r.cost, r.spending
-        if self.leontief is not None:
-            h = self.kept
-            cost = np.matmul(self.leontief.transpose(0, 2, 1), (h * cost)[:, :, None])[:, :, 0] / h
-            spending = np.matmul(self.leontief, spending[:, :, None])[:, :, 0]
-        mean_cost = (cost * m.sales).sum(axis=1) / m.sales.sum(axis=1)
-        more = spending.sum(axis=1) / z.spending.sum(axis=1)
-        cheaper = self.cross @ mean_cost - self.own * mean_cost
-        excess = r.wage - r.labour + self.sold @ more + cheaper
-        wage = np.clip(self.wages @ excess, -LONGEST_STEP, LONGEST_STEP)
-        rise = (wage + r.labour)[:, None]
-        return State(wage, r.labour, cost + wage[:, None], spending + rise * z.spending)
+def step(xp: Any, c: Preconditioner, z: State, sales: Array, r: State, *, longest: float = np.inf) -> State:
+    """A step towards the solution from residuals `r` at a state; linear in `r` but for the `longest` step.
+
+    `sales` (N, S) weigh the costs of an economy's sectors.
+    """
+    cost, spending = r.cost, r.spending
+    if c.leontief is not None:
+        transposed = xp.swapaxes(c.leontief, 1, 2)
+        cost = xp.matmul(transposed, (c.kept * cost)[:, :, None])[:, :, 0] / c.kept
+        spending = xp.matmul(c.leontief, spending[:, :, None])[:, :, 0]
+    mean_cost = (cost * sales).sum(1) / sales.sum(1)
+    more = spending.sum(1) / z.spending.sum(1)
+    wage = c.wages @ (r.wage - r.labour + c.sold @ more + c.cross @ mean_cost - c.own * mean_cost)
+    if longest < np.inf:
+        wage = xp.clip(wage, -longest, longest)
+    rise = (wage + r.labour)[:, None]
+    return State(wage, r.labour, cost + wage[:, None], spending + rise * z.spending)
+
+
+def step_transposed(c: Preconditioner, z: State, sales: Float, v: State) -> State:
+    """The transpose of `step` (without its limit), for adjoint systems; NumPy only."""
+    wage = v.wage + v.cost.sum(axis=1) + (z.spending * v.spending).sum(axis=1)
+    labour = v.labour + (z.spending * v.spending).sum(axis=1)
+    excess = c.wages.T @ wage
+    mean_cost = c.cross.T @ excess - c.own * excess
+    cost = v.cost + mean_cost[:, None] * sales / sales.sum(axis=1, keepdims=True)
+    more = c.sold.T @ excess
+    spending = v.spending + (more / z.spending.sum(axis=1))[:, None]
+    if c.leontief is not None:
+        cost = c.kept * np.matmul(c.leontief, (cost / c.kept)[:, :, None])[:, :, 0]
+        spending = np.matmul(c.leontief.transpose(0, 2, 1), spending[:, :, None])[:, :, 0]
+    return State(excess, labour - excess, cost, spending)
 
 
 def _trade_responses(p: Parameters, share: Float) -> tuple[Float, Float]:

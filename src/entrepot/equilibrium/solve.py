@@ -7,7 +7,7 @@ import xarray as xr
 
 from entrepot.equilibrium.base import Base, prepare
 from entrepot.equilibrium.engine import counterfactual, rebased
-from entrepot.equilibrium.options import Options
+from entrepot.equilibrium.options import Float, Options
 from entrepot.equilibrium.outcomes import dataset
 from entrepot.equilibrium.shock import Change, Shock, change
 from entrepot.errors import OptionError
@@ -35,18 +35,24 @@ def solve(
     return dataset(counterfactual(base, change(base, shock)), flows=flows)
 
 
-def ready(world: World | Base, options: Options | None = None, **overrides: Any) -> Base:
+def ready(
+    world: World | Base,
+    options: Options | None = None,
+    *,
+    base_tariff: Float | None = None,
+    **overrides: Any,
+) -> Base:
     """A base to start counterfactuals from: prepared, and solved first where it is no equilibrium itself.
 
     Raises what `prepare` and `counterfactual` raise, and `OptionError` for options given with a `Base`.
     """
     if isinstance(world, Base):
-        if options is not None or overrides:
+        if options is not None or overrides or base_tariff is not None:
             raise OptionError(
                 "options belong to the base: give them to `prepare`, or give a world to `solve`."
             )
         return world
-    base = prepare(world, options, **overrides)
+    base = prepare(world, options, base_tariff=base_tariff, **overrides)
     wanted = base.options.base
     if wanted == "solved" or (wanted == "auto" and (not world.closed or base.options.deficits == "zero")):
         return solved_base(base)

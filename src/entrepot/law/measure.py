@@ -161,7 +161,9 @@ class Rate(Part):
         if (self.specific is None) != (self.unit is None):
             raise ValueError('rate: a specific duty needs its unit, e.g. {specific = 0.05, unit = "kg"}')
         if self.is_limit != bool(self.of):
-            raise ValueError("rate: a floor or ceiling names the families it limits in `of`, and only it does")
+            raise ValueError(
+                "rate: a floor or ceiling names the families it limits in `of`, and only it does"
+            )
         return self
 
     @property
@@ -216,7 +218,9 @@ class Reading(Part):
 
 def _in_order(start: date, end: date | None) -> None:
     if end is not None and end <= start:
-        raise ValueError(f"until {end} is not after from {start}: `until` is the first day without the measure")
+        raise ValueError(
+            f"until {end} is not after from {start}: `until` is the first day without the measure"
+        )
 
 
 Status = Literal["announced", "in force", "suspended", "ended"]

@@ -5,4 +5,16 @@ from entrepot.world.reference import open_world, reference
 from entrepot.world.store import load, save
 from entrepot.world.table import BASIS, DIMS, UNITS, World, dataset, diagnose
 
-__all__ = ["BASIS", "DIMS", "UNITS", "Finding", "World", "dataset", "diagnose", "load", "open_world", "reference", "save"]
+__all__ = [
+    "BASIS",
+    "DIMS",
+    "UNITS",
+    "Finding",
+    "World",
+    "dataset",
+    "diagnose",
+    "load",
+    "open_world",
+    "reference",
+    "save",
+]
