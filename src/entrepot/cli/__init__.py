@@ -11,8 +11,10 @@ import typer
 from entrepot.cli import data, data_world, law, world
 from entrepot.cli.content import content
 from entrepot.cli.duty import duty
+from entrepot.cli.optimal import optimal
 from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
+from entrepot.cli.solve import solve
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -27,6 +29,8 @@ app.command()(rates)
 app.command()(duty)
 app.command()(panel)
 app.command()(content)
+app.command()(solve)
+app.command()(optimal)
 app.add_typer(law.app, name="law")
 app.add_typer(world.app, name="world")
 data.app.add_typer(data_world.app, name="world")
