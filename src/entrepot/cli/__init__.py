@@ -8,12 +8,13 @@ import sys
 
 import typer
 
-from entrepot.cli import data, data_world, law, world
+from entrepot.cli import data, data_world, law, scenario, world
 from entrepot.cli.content import content
 from entrepot.cli.duty import duty
 from entrepot.cli.optimal import optimal
 from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
+from entrepot.cli.run import run
 from entrepot.cli.solve import solve
 from entrepot.errors import EntrepotError
 
@@ -25,12 +26,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(run)
 app.command()(rates)
 app.command()(duty)
 app.command()(panel)
 app.command()(content)
 app.command()(solve)
 app.command()(optimal)
+app.add_typer(scenario.app, name="scenario")
 app.add_typer(law.app, name="law")
 app.add_typer(world.app, name="world")
 data.app.add_typer(data_world.app, name="world")

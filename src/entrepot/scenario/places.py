@@ -10,7 +10,7 @@ import polars as pl
 
 from entrepot import economies
 from entrepot.errors import ScenarioError
-from entrepot.world import World, reference_facts
+from entrepot.world import World
 from entrepot.world.reference import NAME as REFERENCE
 
 ROW = "ROW"
@@ -123,9 +123,3 @@ def placed(
         if abs(total - kept) > TOLERANCE * max(abs(total), 1.0):
             raise ScenarioError(f"{column}: {total!r} came in, {kept!r} was placed or named")
     return inside.drop("_of", "_in"), outside
-
-
-def reference_goods() -> tuple[str, ...]:
-    """Goods sectors of the embedded world."""
-    facts = reference_facts()
-    return facts.sectors[: facts.goods]

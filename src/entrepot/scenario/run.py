@@ -384,11 +384,10 @@ def _content(setting: Setting, importer: str, shop: Workshop) -> pl.DataFrame | 
 def _inputs(setting: Setting, book: Book | None) -> Mapping[str, str]:
     """Checksums of what went in."""
     marks = {
-        "scenario": hashlib.sha256(setting.file.text.encode()).hexdigest(),
         f"world {setting.world.name}": _digest(setting.world.flow.values),
     }
     for name in setting.scenario.files():
-        marks[f"file {name}"] = hashlib.sha256(setting.file.beside(str(name)).read_bytes()).hexdigest()
+        marks[f"file {name.name}"] = hashlib.sha256(setting.file.beside(str(name)).read_bytes()).hexdigest()
     if book is not None:
         digest = hashlib.sha256()
         for path in sorted(p for p in book.source.rglob("*") if p.is_file() and p.suffix != ".pyc"):
