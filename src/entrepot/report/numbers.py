@@ -6,6 +6,8 @@ import math
 
 MINUS = "\N{MINUS SIGN}"
 LEAST_PERCENT = 0.005
+LEAST_DIGITS = 0.1
+"""Percent below which there are two decimals and no more."""
 UNDEFINED = "not defined"
 
 
@@ -24,7 +26,8 @@ def percent(value: float | None, *, signed: bool = True) -> str:
         return UNDEFINED
     if abs(value) < LEAST_PERCENT:
         return "0\N{NO-BREAK SPACE}%"
-    return f"{_sign(value, signed)}{significant(value)}\N{NO-BREAK SPACE}%"
+    text = significant(value) if abs(value) >= LEAST_DIGITS else f"{abs(value):.2f}"
+    return f"{_sign(value, signed)}{text}\N{NO-BREAK SPACE}%"
 
 
 def rate(value: float | None) -> str:

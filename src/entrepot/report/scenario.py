@@ -20,6 +20,8 @@ from entrepot.world.reference import NAME as REFERENCE
 KEY_OUTCOMES = (
     "real_income_pct", "exports_pct", "exports_to_importer_pct", "prices_pct", "employment_pct", "revenue_change_usd",
 )  # fmt: skip
+NEXT_OUTCOMES = ("real_income_pct", "exports_to_importer_pct")
+"""What is said of the next losers and winners."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Figure:
     source: str
     frame: pl.DataFrame
     columns: tuple[Column, ...]
-    chart: Callable[[int], charts.Chart] | None
+    chart: Callable[[int], charts.Drawing] | None
 
     def pictures(self) -> dict[str, str]:
         """The chart as SVG, wide and for phones."""
@@ -150,7 +152,8 @@ def headline(several: Sequence[Case], table: pl.DataFrame, shown: Sequence[str])
     """Rows of the table of answers: economy, outcome, and a cell (value, low, high, text) by case."""
     rows = []
     for code in shown:
-        for outcome in KEY_OUTCOMES:
+        focus = several[0].outcome.scenario.focus
+        for outcome in KEY_OUTCOMES if code in focus else NEXT_OUTCOMES:
             mine = table.filter(pl.col("economy") == code, pl.col("outcome") == outcome)
             cells = [mine.filter(pl.col("label") == c.label).row(0, named=True) for c in several]
             if all(cell["value"] is None for cell in cells):
@@ -188,7 +191,11 @@ def sector_names(outcome: Outcome) -> dict[str, str]:
         return codes
     path = files("entrepot.data").joinpath(f"world/{REFERENCE}/sectors.csv")
     table = pl.read_csv(path.read_bytes())
-    return codes | {c: n.split(":")[0] for c, n in table.select("sector", "name").iter_rows()}
+    # The first two things of a long name: charts have little room, and the code stands in the table.
+    short = {
+        c: ",".join(n.split(":")[0].split(",")[:2]) for c, n in table.select("sector", "name").iter_rows()
+    }
+    return codes | short
 
 
 PERCENT = partial(numbers.percent)
@@ -460,7 +467,11 @@ def summary_text(outcomes: Sequence[Outcome]) -> str:
     for case in several:
         mine = table.filter(pl.col("label") == case.label)
         law = case.variation.law
-        added = "" if law is None else numbers.rate(_first(law.filter(pl.col("origin") == exporter)["after_rate"]))
+        added = (
+            ""
+            if law is None
+            else numbers.rate(_first(law.filter(pl.col("origin") == exporter)["after_rate"]))
+        )
         cells = []
         for economy, outcome in wanted:
             row = mine.filter(pl.col("economy") == economy, pl.col("outcome") == outcome).row(0, named=True)
@@ -474,4 +485,3 @@ def summary_text(outcomes: Sequence[Outcome]) -> str:
 
 def _first(values: pl.Series) -> float | None:
     return float(values[0]) if len(values) else None
-

@@ -138,7 +138,7 @@ def diversion(case: Case, shown: int = 10) -> pl.DataFrame:
     )
 
 
-def taken_over(case: Case, largest: int = 7) -> pl.DataFrame:
+def taken_over(case: Case, largest: int = 6) -> pl.DataFrame:
     """Whose sales to the importer shrink, whose grow: economy, moved_usd, at unchanged total purchases.
 
     The largest are named, others together; home production stands under the importer's own code.

@@ -9,6 +9,9 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
+from entrepot.equilibrium.engine import Solution
+from entrepot.equilibrium.options import Float
+from entrepot.equilibrium.outcomes import base_totals, economy_percent, totals
 from entrepot.scenario.model import Scenario
 from entrepot.scenario.read import ScenarioFile
 from entrepot.scenario.shock import Cells, Duties
@@ -87,22 +90,22 @@ class Outcome:
         )
 
 
-def outcomes(result: xr.Dataset, importer: str) -> pl.DataFrame:
+def outcomes(solution: Solution, importer: str) -> pl.DataFrame:
     """Outcomes by economy: economy, those of `OUTCOMES` and of `MORE`; null where a change isn't defined."""
-    columns: dict[str, object] = {"economy": [str(c) for c in result["economy"].values]}
-    flow, old = (result[n].sel(importer=importer).sum("sector").values for n in ("flow", "flow_base"))
-    at = columns["economy"].index(importer)  # type: ignore[attr-defined]
-    made = {
-        "exports_pct": _percent(result["exports"].values, result["exports_base"].values),
-        "imports_pct": _percent(result["imports"].values, result["imports_base"].values),
-        "exports_to_importer_pct": np.where(
-            np.arange(len(flow)) == at, np.nan, _percent(flow, old)
-        ),
-        "revenue_change_usd": result["revenue"].values - result["revenue_base"].values,
-    }  # fmt: skip
+    base = solution.base
+    before, after = base_totals(base), totals(solution)
+    at = base.economies.index(importer)
+    old, new = (flow[:, at, :].sum(axis=0) for flow in (base.flow(), solution.flow()))
+    old[at] = 0.0  # home sales are no exports: not defined
+    found = economy_percent(solution, before, after) | {
+        "exports_pct": _percent(after.exports, before.exports),
+        "imports_pct": _percent(after.imports, before.imports),
+        "exports_to_importer_pct": _percent(new, old),
+        "revenue_change_usd": solution.market.revenue - base.revenue,
+    }
+    columns: dict[str, object] = {"economy": list(base.economies)}
     for name in (*OUTCOMES, *MORE):
-        values = np.asarray(made.get(name, result[name].values if name in result else np.nan))
-        columns[name] = np.where(np.abs(values) < _least(name), 0.0, values)
+        columns[name] = np.where(np.abs(found[name]) < _least(name), 0.0, found[name])
     return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
@@ -110,8 +113,9 @@ def _least(name: str) -> float:
     return 1.0 if name.endswith("_usd") else ZERO if name.endswith("_pct") else 0.0
 
 
-def _percent(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-    return 100 * (np.divide(new, old, out=np.full(new.shape, np.nan), where=old > 0) - 1)
+def _percent(new: Float, old: Float) -> Float:
+    ratio = np.divide(new, old, out=np.full(new.shape, np.nan), where=old > 0)
+    return np.asarray(100 * (ratio - 1))
 
 
 def _long(v: Variation) -> pl.DataFrame:
@@ -132,7 +136,9 @@ def _long(v: Variation) -> pl.DataFrame:
     else:
         value = value.with_columns(q05=_unknown(), q95=_unknown())
     unit = pl.when(pl.col("outcome").str.ends_with("_usd")).then(pl.lit("USD")).otherwise(pl.lit("percent"))
-    return value.select(pl.lit(v.name).alias("variant"), *keys, unit.alias("unit"), "value", "low", "high", "q05", "q95")
+    return value.select(
+        pl.lit(v.name).alias("variant"), *keys, unit.alias("unit"), "value", "low", "high", "q05", "q95"
+    )
 
 
 def _unknown() -> pl.Expr:

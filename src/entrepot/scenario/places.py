@@ -70,7 +70,9 @@ def concordance(world: World, path: Path | None) -> pl.DataFrame:
     for others. Raises ScenarioError where there is none, or shares don't sum to one.
     """
     if path is not None:
-        table = pl.read_csv(path, schema_overrides={"hs6": pl.String, "share": pl.Float64}, comment_prefix="#")
+        table = pl.read_csv(
+            path, schema_overrides={"hs6": pl.String, "share": pl.Float64}, comment_prefix="#"
+        )
         if missing := [c for c in ("hs6", "sector", "share") if c not in table.columns]:
             raise ScenarioError(f"{path}: column {missing[0]!r} is missing; found {', '.join(table.columns)}")
         where = str(path)
@@ -79,8 +81,8 @@ def concordance(world: World, path: Path | None) -> pl.DataFrame:
             table = pl.read_csv(own, schema_overrides={"hs6": pl.String})
         where = "the package's concordance"
         if len(world.sectors) == 1:
-            table = table.select("hs6").unique().with_columns(
-                sector=pl.lit(world.sectors[0]), share=pl.lit(1.0)
+            table = (
+                table.select("hs6").unique().with_columns(sector=pl.lit(world.sectors[0]), share=pl.lit(1.0))
             )
     if unknown := sorted(set(table["sector"]) - {*world.sectors, "none"}):
         raise ScenarioError(

@@ -85,9 +85,7 @@ def as_toml(data: Mapping[str, Any]) -> str:
 
 
 def _tables(value: Any) -> bool:
-    return (
-        isinstance(value, (list, tuple)) and bool(value) and all(isinstance(v, Mapping) for v in value)
-    )
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(v, Mapping) for v in value)
 
 
 def _rows(table: Mapping[str, Any]) -> list[str]:

@@ -253,20 +253,20 @@ def _vary(
     """Solve a variant: as asked, under every sensitivity, and under drawn elasticities."""
     scenario = setting.scenario
     shop.say(f"{scenario.name}: the world after, {variant.title}")
-    result = dataset(_solve(setting.world, setting.options, found, shop), flows=True)
+    solution = _solve(setting.world, setting.options, found, shop)
     readings = {}
     for other in scenario.sensitivity:
         shop.say(f"{scenario.name}: {variant.title}, {other.label}")
         options = setting.options.changed(**other.options)
-        readings[other.label] = outcomes(dataset(_solve(setting.world, options, found, shop)), importer)
+        readings[other.label] = outcomes(_solve(setting.world, options, found, shop), importer)
     return Variation(
         name=variant.name,
         title=variant.title,
         law=law,
         cells=table,
         duties=found,
-        result=result,
-        table=outcomes(result, importer),
+        result=dataset(solution, flows=True),
+        table=outcomes(solution, importer),
         readings=readings,
         draws=_draws(setting, importer, variant, found, shop) if shop.draws else None,
         notes=notes,
@@ -303,9 +303,7 @@ def _before(world: World, options: Options, found: Duties) -> Base:
     return rebased(counterfactual(base, engine_change(base, labelled)))
 
 
-def _draws(
-    setting: Setting, importer: str, variant: Variant, found: Duties, shop: Workshop
-) -> pl.DataFrame:
+def _draws(setting: Setting, importer: str, variant: Variant, found: Duties, shop: Workshop) -> pl.DataFrame:
     """Outcomes under drawn elasticities: draw, economy, outcomes; each draw is on disk before the next."""
     scenario = setting.scenario
     if scenario.draw_from is None:
@@ -326,7 +324,7 @@ def _draws(
         if kept is not None and kept.exists():
             frames.append(pl.read_parquet(kept))
             continue
-        one = outcomes(dataset(_solve(setting.world, options, found, shop)), importer)
+        one = outcomes(_solve(setting.world, options, found, shop), importer)
         one = one.select(pl.lit(k).alias("draw"), pl.all())
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)

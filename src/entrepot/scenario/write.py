@@ -147,9 +147,7 @@ def _write_results(outcome: Outcome, folder: Path) -> None:
     pl.concat(tables).write_parquet(folder / "results.parquet")
     pl.concat([flows(outcome, v.name) for v in several]).write_parquet(folder / "flows.parquet")
     if several[0].cells is not None:
-        duties = [
-            v.cells.table.select(pl.lit(v.name).alias("variant"), pl.all()) for v in several if v.cells
-        ]
+        duties = [v.cells.table.select(pl.lit(v.name).alias("variant"), pl.all()) for v in several if v.cells]
         pl.concat(duties).write_parquet(folder / "duties.parquet")
         outside = [
             v.cells.unplaced.select(pl.lit(v.name).alias("variant"), pl.all()) for v in several if v.cells
@@ -157,7 +155,9 @@ def _write_results(outcome: Outcome, folder: Path) -> None:
         pl.concat(outside).write_csv(folder / "unplaced.csv")
         laws = [v.law.select(pl.lit(v.name).alias("variant"), pl.all()) for v in several if v.law is not None]
         pl.concat(laws).write_csv(folder / "law.csv")
-    drawn = [v.draws.select(pl.lit(v.name).alias("variant"), pl.all()) for v in several if v.draws is not None]
+    drawn = [
+        v.draws.select(pl.lit(v.name).alias("variant"), pl.all()) for v in several if v.draws is not None
+    ]
     if drawn:
         pl.concat(drawn).write_parquet(folder / "draws.parquet")
     outcome.summary().write_csv(folder / "summary.csv")
