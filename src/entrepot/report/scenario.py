@@ -80,7 +80,7 @@ def page(several: Sequence[Case], figures: Sequence[Figure]) -> str:
     outcomes = list({id(c.outcome): c.outcome for c in several}.values())
     table = frames.summary(several)
     shown = frames.shown_economies(table, first.scenario.focus)
-    return _template().render(
+    html: str = _template().render(
         title=first.scenario.title if len(outcomes) == 1 else "Scenarios side by side",
         outcomes=outcomes,
         several=several,
@@ -98,6 +98,7 @@ def page(several: Sequence[Case], figures: Sequence[Figure]) -> str:
         ranged=bool(first.scenario.sensitivity),
         drawn=any(c.variation.draws is not None for c in several),
     )
+    return html
 
 
 @cache
@@ -150,7 +151,7 @@ def _the(code: str) -> str:
 
 def headline(several: Sequence[Case], table: pl.DataFrame, shown: Sequence[str]) -> list[dict[str, object]]:
     """Rows of the table of answers: economy, outcome, and a cell (value, low, high, text) by case."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for code in shown:
         focus = several[0].outcome.scenario.focus
         for outcome in KEY_OUTCOMES if code in focus else NEXT_OUTCOMES:
@@ -291,8 +292,8 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
         Figure(
             "diversion",
             "The same between all",
-            f"{first.label}. Billions of USD of purchases that move to (+) or from (\N{MINUS SIGN}) a supplier, for the "
-            "economies that move most; the diagonal is production at home. A dot is less than 0.05.",
+            f"{first.label}. Billions of USD of purchases that move to (+) or from (\N{MINUS SIGN}) a supplier, for "
+            "the economies that move most; the diagonal is production at home. A dot is less than 0.05.",
             source,
             moved,
             (
@@ -353,7 +354,7 @@ def _timeline(several: Sequence[Case]) -> list[Figure]:
     law = outcome.scenario.base
     days = {} if law is None else {law.on.isoformat(): "before"}
     for case in several:
-        chosen = dict((v.name, c) for v, c in case.outcome.scenario.changes())[case.variation.name]
+        chosen = {v.name: c for v, c in case.outcome.scenario.changes()}[case.variation.name]
         if chosen.on is not None:
             days.setdefault(chosen.on.isoformat(), "after")
     return [
@@ -378,7 +379,7 @@ def _published(several: Sequence[Case]) -> list[Figure]:
         Figure(
             "published",
             "What others found",
-            "Estimates for the same or a similar question beside ours. They differ for reasons, which stand beside them.",
+            "Estimates for the same or a similar question beside ours, and why they differ.",
             "each row",
             frame,
             (

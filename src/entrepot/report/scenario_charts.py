@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
@@ -37,12 +37,12 @@ class Drawing:
     The rows stand beside the chart because the library copies and checks what stands inside it many times.
     """
 
-    chart: alt.LayerChart
+    chart: alt.LayerChart | alt.FacetChart
     rows: Mapping[str, list[dict[str, Any]]]
     width: float
     height: float | dict[str, Any]
     legend_width: float = 400
-    padding: float | dict[str, float] = 4
+    padding: float | Mapping[str, float] = 10
 
     def spec(self) -> dict[str, Any]:
         """The whole chart as a Vega-Lite specification."""
@@ -54,15 +54,15 @@ class Drawing:
 
 def _config(legend_width: float) -> dict[str, Any]:
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
+    lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT}
+    above = {"orient": "top", "direction": "vertical"}
     return {
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "text": {"color": INK, "fontSize": 12},
-        "axis": text
-        | {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT, "titleFontWeight": "normal", "labelLimit": 200},
-        "legend": text
-        | {"orient": "top", "direction": "vertical", "labelLimit": legend_width, "symbolStrokeWidth": 0},
-    }  # fmt: skip
+        "axis": text | {"labelLimit": 200, "titleFontWeight": "normal"} | lines,
+        "legend": text | {"title": None, "labelLimit": legend_width, "symbolStrokeWidth": 0} | above,
+    }
 
 
 @lru_cache(maxsize=256)
@@ -80,7 +80,7 @@ def svg(drawing: Drawing, prefix: str) -> str:
     text = re.sub(r'\s(role|aria-[a-z]+)="[^"]*"', "", text)
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', text)
     assert size is not None  # every picture of the renderer has a size
-    fluid = f'width="{size[1]}" height="{size[2]}" style="max-width:100%;height:auto"'
+    fluid = f'width="{size[1]}" height="{size[2]}" style="max-width:100%;height:auto;overflow:visible"'
     return text.replace(size[0], fluid, 1)[text.index("<svg") :]
 
 
@@ -112,7 +112,7 @@ def _tint(values: Sequence[float]) -> list[dict[str, Any]]:
 
 def _colour(labels: Sequence[str]) -> alt.Color:
     palette = [COLOURS[k % len(COLOURS)] for k in range(len(labels))]
-    legend = alt.Legend() if len(labels) > 1 else None
+    legend = alt.Legend(title=None) if len(labels) > 1 else None
     return alt.Color("label:N", scale=alt.Scale(domain=list(labels), range=palette), legend=legend)
 
 
@@ -249,11 +249,12 @@ def flow_bands(frame: pl.DataFrame, width: int) -> Drawing:
         )
     )
     size = 12 if width > 500 else 10
+    sided: tuple[tuple[str, Literal["left", "right"]], ...] = (("left", "right"), ("right", "left"))
     texts = [
         _layers(side)
         .mark_text(align=align, fontSize=size, lineBreak="\n")
         .encode(x="x:Q", y="y:Q", text="text:N")
-        for side, align in (("left", "right"), ("right", "left"))
+        for side, align in sided
     ]
     sides = {side: [m for m in marks if m["side"] == side] for side in ("left", "right")}
     room_around = {"left": room, "right": room, "top": 14, "bottom": 14}

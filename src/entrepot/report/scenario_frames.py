@@ -32,9 +32,13 @@ def cases(outcomes: Sequence[Outcome]) -> list[Case]:
 
 
 def _label(outcome: Outcome, v: Variation, alone: bool) -> str:
-    if len(outcome.variations) == 1:
+    """A short name that tells a case from the others of the page."""
+    own = len(outcome.variations) == 1
+    if alone:
+        return outcome.scenario.title if own else v.label
+    if own:
         return outcome.scenario.title
-    return v.title if alone else f"{outcome.scenario.title}: {v.title}"
+    return v.label if v.label != v.title else f"{outcome.scenario.title}: {v.title}"
 
 
 def name_of(code: str) -> str:
@@ -196,11 +200,12 @@ def published(several: Sequence[Case]) -> pl.DataFrame:
             )
             if p.variant is not None:
                 ours = ours.filter(pl.col("variant") == p.variant)
-            for row in ours.head(1).iter_rows(named=True):
-                rows.append(
-                    (p.who, p.what, p.economy, p.outcome, p.value, row["label"], row["value"], row["low"],
-                     row["high"], p.why_different, f"{p.source} ({p.vintage})")
-                )  # fmt: skip
+            row = ours.row(0, named=True)
+            said = f"{p.source} ({p.vintage})"
+            numbers = (row["value"], row["low"], row["high"])
+            rows.append(
+                (p.who, p.what, p.economy, p.outcome, p.value, row["label"], *numbers, p.why_different, said)
+            )
     names = ["who", "what", "economy", "outcome", "theirs", "label", "ours", "low", "high", "why", "source"]
     kinds = dict.fromkeys(names, pl.String) | dict.fromkeys(("theirs", "ours", "low", "high"), pl.Float64)
     return pl.DataFrame(rows, schema=kinds, orient="row")

@@ -50,8 +50,8 @@ def with_content(
     )
     if fact.spread:
         said += f", spread within a sector with a standard deviation of {fact.spread:g} (an assumption)"
-    money = {c: pl.Float64 for c in ("value_usd", "duty_usd") if c in table.columns}
-    return pl.concat([rest.cast(money), cut.select(rest.columns).cast(money)]), said
+    money = pl.col([c for c in ("value_usd", "duty_usd") if c in table.columns]).cast(pl.Float64)
+    return pl.concat([rest.with_columns(money), cut.select(rest.columns).with_columns(money)]), said
 
 
 def _cut(lines: pl.DataFrame, column: str, fact: ContentFact) -> pl.DataFrame:

@@ -79,6 +79,7 @@ class Variant(Part):
 
     name: str = Field(pattern=NAME)
     title: str
+    label: str = Field(default="", description="a short title, for charts and columns; default: the title")
     change: Change = Change()
 
 

@@ -49,6 +49,7 @@ class Variation:
 
     name: str
     title: str
+    label: str
     law: pl.DataFrame | None
     cells: Cells | None
     duties: Duties

@@ -38,7 +38,7 @@ from entrepot.scenario.model import Change, Law, Scenario, Variant
 from entrepot.scenario.outcome import Outcome, Variation, outcomes
 from entrepot.scenario.places import concordance, goods, partners
 from entrepot.scenario.read import ScenarioFile
-from entrepot.scenario.shock import Cells, Charged, Duties, cells, changed_book, charged, duties, merged
+from entrepot.scenario.shock import Cells, Duties, cells, changed_book, charged, duties, merged
 from entrepot.world import World, open_world
 
 Key = tuple[object, ...]
@@ -187,7 +187,8 @@ def _law_duties(
     shop.say(f"{scenario.name}: the law after, {variant.title}")
     present = before.lines["origin"].unique().to_list()
     reached = _reached(change.origins, present, setting)
-    table, notes = ledger.table, ()
+    table = ledger.table
+    notes: tuple[str, ...] = ()
     if reached:
         table = table.filter(pl.col("origin").is_in(list(reached)))
     for fact in change.content:
@@ -262,6 +263,7 @@ def _vary(
     return Variation(
         name=variant.name,
         title=variant.title,
+        label=variant.label or variant.title,
         law=law,
         cells=table,
         duties=found,
