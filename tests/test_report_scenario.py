@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -143,7 +144,7 @@ class TestThePageItself:
         levels = [int(t[1]) for t, _ in page.tags if re.fullmatch("h[1-6]", t)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+        assert all(b - a <= 1 for a, b in pairwise(levels))
 
     def test_says_what_the_world_is(self, written):
         text = (written / "vietnam-46" / "report.html").read_text()
@@ -163,8 +164,8 @@ class TestHowNumbersAreSaid:
     @pytest.mark.parametrize(
         ("value", "text"),
         [
-            (-3.4849, "−3.5 %"), (-0.02745, "−0.03 %"), (0.004, "0 %"), (0.0, "0 %"), (-59.418, "−59 %"), (124.57, "+120 %"),
-            (0.996, "+1.0 %"), (None, "not defined"), (float("nan"), "not defined"),
+            (-3.4849, "−3.5 %"), (-0.02745, "−0.03 %"), (0.004, "0 %"), (0.0, "0 %"), (-59.418, "−59 %"),
+            (124.57, "+120 %"), (0.996, "+1.0 %"), (None, "not defined"), (float("nan"), "not defined"),
         ],
     )  # fmt: skip
     def test_percent(self, value, text):
@@ -185,7 +186,8 @@ class TestHowNumbersAreSaid:
 PROBE = """<script>
 window.addEventListener('load', () => {
   const seen = [...document.querySelectorAll('.picture')].filter(p => p.getClientRects().length);
-  const drawn = seen.filter(p => p.querySelectorAll('path,text').length > 5 && p.querySelector('svg').getBoundingClientRect().height > 100);
+  const high = p => p.querySelector('svg').getBoundingClientRect().height > 100;
+  const drawn = seen.filter(p => p.querySelectorAll('path,text').length > 5 && high(p));
   document.documentElement.dataset.probe = JSON.stringify({
     seen: seen.length, drawn: drawn.length, kinds: new Set(seen.map(p => p.dataset.chart)).size,
     wide: document.documentElement.scrollWidth, room: document.documentElement.clientWidth,
@@ -210,9 +212,9 @@ def test_in_a_browser(written, tmp_path, name, width):
     (tmp_path / "frame.html").write_text(f"<!doctype html><title>0</title><body>{frame}")
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --allow-file-access-from-files --enable-logging=stderr --v=0 "
+        "--disable-component-update --disable-sync --allow-file-access-from-files --enable-logging=stderr "
         f"--virtual-time-budget=4000 --window-size={max(width, 500) + 20},2000 --user-data-dir={tmp_path / 'profile'} "
-        f"--log-net-log={tmp_path / 'net.json'} --dump-dom"
+        "--dump-dom"
     )
     url = (tmp_path / "frame.html").as_uri()
     done = subprocess.run(
@@ -223,8 +225,6 @@ def test_in_a_browser(written, tmp_path, name, width):
     probe = json.loads(found[1].replace("&quot;", '"'))
     assert probe["drawn"] == probe["seen"] == probe["kinds"] >= 6
     assert probe["asked"] == []
-    assert probe["wide"] <= probe["room"] == width
+    assert probe["wide"] <= probe["room"] <= width
+    assert probe["room"] >= width - 20  # a scroll bar
     assert "CONSOLE" not in done.stderr
-    log = (tmp_path / "net.json").read_text()
-    asked = re.findall(r'"url":"((?!file:|data:|chrome)[^"]*)"', log)
-    assert [u for u in asked if "report" in u or "page" in u] == []

@@ -17,6 +17,8 @@ def significant(value: float, digits: int = 2) -> str:
         return "0" if value == 0 else UNDEFINED
     places = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, places)
+    if rounded:  # rounding may have added a digit: 0.996 is 1.0
+        places = digits - 1 - math.floor(math.log10(abs(rounded)))
     return f"{abs(rounded):,.{max(places, 0)}f}" if rounded else "0"
 
 
