@@ -19,7 +19,10 @@ SMALL_CELL = 1e-6
 """Spending on a sector below this share of an economy's total is judged against this share: the relative
 miss of a cell of a few dollars is rounding."""
 
-SHORTEST_STEP = 1 / 64
+POOR = 0.3
+"""Spending, as a share of the base's, at which a surplus that can't be earned is taken for the reason."""
+
+SHORTEST_STEP = 1 / 128
 """Share of a change below which following the equilibrium is given up."""
 
 NO_CHANGE = Change()
@@ -38,6 +41,7 @@ class Solution(NamedTuple):
     residual: float
     steps: int
     method: str
+    reached: float = 1.0  # share of the change at which this is the equilibrium
 
     def trade_share(self) -> Float:
         """Shares of spending with duties, (sector, importer, exporter)."""
@@ -125,7 +129,8 @@ def _along_path(base: Base, ch: Change, failed: Solution) -> Solution:
             inverse = preconditioner(here, s.trade_share(), base.input_coefficient)
         else:
             width /= 2
-    return (last if reached >= 1 else failed)._replace(steps=steps, method="path")
+    residual = last.residual if reached >= 1 else failed.residual
+    return last._replace(steps=steps, method="path", residual=residual, reached=reached)
 
 
 def rebased(s: Solution) -> Base:
@@ -267,6 +272,18 @@ def _failure(s: Solution) -> str:
     """Which equation is worst, where, and what may help."""
     base, p, z, m = s.base, s.parameters, s.state, s.market
     relative = np.abs(m.residual.spending) / np.maximum(z.spending, SMALL_CELL)
+    poor = s.state.spending.sum(axis=1)
+    if (
+        s.method == "path"
+        and (worst := int(np.argmin(poor))) >= 0
+        and poor[worst] < POOR
+        and p.transfer[worst] < 0
+    ):
+        return (
+            f"{base.name}: no equilibrium found beyond {100 * s.reached:.0f} % of the change: {base.economies[worst]} "
+            f"must give away a surplus of {-p.transfer[worst]:.4g} USD, and what it can still earn leaves it "
+            f"{100 * poor[worst]:.1f} % of its spending. Use option deficits = balanced, or a smaller shock."
+        )
     cells = np.maximum(np.abs(m.residual.cost), relative)
     cells = np.where(np.isfinite(cells), cells, np.inf)
     wages = np.where(np.isfinite(m.residual.wage), np.abs(m.residual.wage), np.inf)
