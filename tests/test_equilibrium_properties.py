@@ -18,7 +18,7 @@ RICH = {
     "revenue": "tax_relief",
 }
 seeds = st.integers(0, 10_000)
-few = settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+few = settings(max_examples=10, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 
 
 def tariffs(world: World, seed: int, highest: float = 0.6) -> xr.DataArray:
@@ -111,12 +111,13 @@ def test_world_markets_clear_and_budgets_hold(seed: int, options: dict) -> None:
 def test_units_of_money_and_the_numeraire_do_not_matter(seed: int) -> None:
     world = with_inputs(seed)
     shock = tariffs(world, seed)
-    once = solve(world, shock, **RICH)
-    larger = solve(world.with_variables(flow=1e6 * world.flow.values), shock, **RICH)
+    options = RICH | {"tolerance": 1e-12}
+    once = solve(world, shock, **options)
+    larger = solve(world.with_variables(flow=1e6 * world.flow.values), shock, **options)
     for name in ("welfare_pct", "real_wage_pct", "employment_pct", "exports_gdp_pct"):
         np.testing.assert_allclose(larger[name], once[name], rtol=1e-7, atol=1e-9)
         for numeraire in ("wages", "prices", "E1"):
-            other = solve(world, shock, numeraire=numeraire, flows=False, **RICH)
+            other = solve(world, shock, numeraire=numeraire, flows=False, **options)
             np.testing.assert_allclose(other[name], once[name], rtol=1e-7, atol=1e-8)
 
 

@@ -20,24 +20,27 @@ def threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1)
 
 
-def test_a_sweep_is_resumed_without_loss_or_duplicates(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
+def test_a_sweep_is_resumed_without_loss_or_duplicates(
+    tmp_path: Path, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "PIECE", 5)
     world = without_inputs(0, 3, 2)
     shocks = {"war": tariffs(world, 1), "peace": None}
-    whole = sweep.sweep(world, shocks, tmp_path / "whole", draws=60, executor=threads, **SETTINGS)
-    assert whole.height == 2 * 60 * 3
+    whole = sweep.sweep(world, shocks, tmp_path / "whole", draws=12, executor=threads, **SETTINGS)
+    assert whole.height == 2 * 12 * 3
     assert whole.select("scenario", "draw", "economy").is_unique().all()
     assert (whole["status"] == "converged").all()
     part = tmp_path / "part"
-    sweep.sweep(world, shocks, part, draws=60, executor=threads, **SETTINGS)
+    sweep.sweep(world, shocks, part, draws=12, executor=threads, **SETTINGS)
     killed = sorted(part.glob("scenario=*/draws-*.parquet"))
     killed[1].rename(killed[1].with_suffix(".partial"))  # as a kill leaves it
     killed[3].unlink()
-    again = sweep.sweep(world, shocks, part, draws=60, executor=threads, **SETTINGS)
+    again = sweep.sweep(world, shocks, part, draws=12, executor=threads, **SETTINGS)
     order = ["scenario", "draw", "economy"]
     assert again.sort(order).equals(whole.sort(order))
-    fewer = sweep.sweep(world, shocks, tmp_path / "fewer", draws=30, executor=threads, **SETTINGS)
-    longer = sweep.sweep(world, shocks, tmp_path / "fewer", draws=60, executor=threads, **SETTINGS)
-    assert fewer.height == 2 * 30 * 3
+    fewer = sweep.sweep(world, shocks, tmp_path / "fewer", draws=7, executor=threads, **SETTINGS)
+    longer = sweep.sweep(world, shocks, tmp_path / "fewer", draws=12, executor=threads, **SETTINGS)
+    assert fewer.height == 2 * 7 * 3
     assert longer.sort(order).equals(whole.sort(order))
 
 
