@@ -1,5 +1,6 @@
-"""What several tests need."""
+"""Fixtures that more than one test file uses."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the repository, which is not part of it."""
-    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    """The folder of reference data beside the repository, or ENTREPOT_SHARED; skips the test if absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ENTREPOT_SHARED", beside))
     if not folder.is_dir():
-        pytest.skip("needs the reference data in ../shared/data")
+        pytest.skip("needs ../shared/data, which is absent")
     return folder

@@ -8,7 +8,12 @@ import sys
 
 import typer
 
+from entrepot.cli import data, data_world, law, world
+from entrepot.cli.content import content
+from entrepot.cli.duty import duty
 from entrepot.cli.optimal import optimal
+from entrepot.cli.panel import panel
+from entrepot.cli.rates import rates
 from entrepot.cli.solve import solve
 from entrepot.errors import EntrepotError
 
@@ -20,8 +25,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.command()(rates)
+app.command()(duty)
+app.command()(panel)
+app.command()(content)
 app.command()(solve)
 app.command()(optimal)
+app.add_typer(law.app, name="law")
+app.add_typer(world.app, name="world")
+data.app.add_typer(data_world.app, name="world")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """World tables: who makes what, out of what, for whom."""
 
 from entrepot.world.checks import Finding
-from entrepot.world.reference import open_world, reference
+from entrepot.world.reference import open_world, reference, reference_facts
 from entrepot.world.store import load, save
 from entrepot.world.table import BASIS, DIMS, UNITS, World, dataset, diagnose
 
@@ -16,5 +16,6 @@ __all__ = [
     "load",
     "open_world",
     "reference",
+    "reference_facts",
     "save",
 ]

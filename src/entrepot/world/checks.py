@@ -55,7 +55,7 @@ def worst(values: Float) -> tuple[int, ...]:
 def no_gaps(name: str, values: Float, dims: Sequence[str], labels: Labels) -> Finding:
     """Every value of `name` is a finite number."""
     bad = ~np.isfinite(values)
-    at = worst(bad.astype(float)) if values.size else ()
+    at = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), values.shape))
     count = int(bad.sum())
     return Finding(
         f"every {name} is a number",
@@ -70,8 +70,8 @@ def no_gaps(name: str, values: Float, dims: Sequence[str], labels: Labels) -> Fi
 
 def non_negative(name: str, values: Float, dims: Sequence[str], labels: Labels) -> Finding:
     """No value of `name` is below zero; the miss is relative to the largest value."""
-    at = worst(-values)
-    scale = float(np.max(np.abs(values), initial=0.0)) or 1.0
+    at = tuple(int(i) for i in np.unravel_index(int(values.argmin()), values.shape))
+    scale = max(abs(float(values.max())), abs(float(values[at]))) or 1.0
     return Finding(
         f"{name} >= 0",
         max(0.0, -float(values[at])) / scale,

@@ -318,8 +318,8 @@ def _raise_miss(facts: Facts, residual: float, worst: str) -> None:
     if worst:
         raise WorldError(
             f"{facts.name}: the facts contradict each other: {worst} still misses its share by "
-            f"{residual:.1%} when all others are met. Set its use to check, or correct it or those that share "
-            "cells with it."
+            f"{residual:.1%} when all others are met. Set its use to check, or correct it or those "
+            "that share cells with it."
         )
     raise NotConverged(
         f"{facts.name}: bilateral totals and importers' limits are still {residual:.2g} apart after "

@@ -38,15 +38,16 @@ class Facts:
     """What is known of a world; arrays are by economy i or j, sector s, using sector k, in USD or as
     fractions.
 
-    goods_trade (i, j); gdp (j); coefficient (j, s, k) and value_added_share (j, k), which sum to one per
-    column; final_share (j, s); closed_output_share (j, s), output of a closed economy; services_exports,
-    services_imports (j), equal in total; us_imports (i, s), the composition by sector of what `observer`
-    imports; trade_elasticity (s); known (i, j, s), NaN where a flow is not pinned, and known_basis (i, j, s)
-    what a pinned one rests on.
+    members are the ISO codes an economy holds; goods_trade (i, j); gdp (j); coefficient (j, s, k) and
+    value_added_share (j, k), which sum to one per column; final_share (j, s); closed_output_share (j, s),
+    output of a closed economy; services_exports, services_imports (j), equal in total; us_imports (i, s), the
+    composition by sector of what `observer` imports; trade_elasticity (s); known (i, j, s), NaN where a flow
+    is not pinned, and known_basis (i, j, s) what a pinned one rests on.
     """
 
     name: str
     economies: tuple[str, ...]
+    members: tuple[tuple[str, ...], ...]
     sectors: tuple[str, ...]
     is_service: tuple[bool, ...]
     goods_trade: Float
@@ -143,7 +144,8 @@ def read_facts(folder: Path, *, name: str = "") -> Facts:
     `UnknownCode` for a label that `economies.csv` and `sectors.csv` do not hold.
     """
     reader = _Folder(folder)
-    economies = tuple(reader.table("economies.csv", "economy")["economy"])
+    places = reader.table("economies.csv", "economy", "members")
+    economies = tuple(places["economy"])
     table = reader.table("sectors.csv", "sector", "kind")
     sectors, kinds = tuple(table["sector"]), tuple(k == "services" for k in table["kind"])
     if list(kinds) != sorted(kinds):
@@ -188,6 +190,7 @@ def read_facts(folder: Path, *, name: str = "") -> Facts:
     facts = Facts(
         name=name or folder.name,
         economies=economies,
+        members=tuple(tuple(str(m).split()) for m in places["members"]),
         sectors=sectors,
         is_service=kinds,
         goods_trade=reader.cube(

@@ -80,12 +80,12 @@ def statement() -> str:
     with as_file(files("entrepot") / "data" / "world" / NAME / HELD_OUT_FILE) as path:
         errors = mean_errors(pl.read_csv(path))
     return (
-        "Estimated from facts by balancing, 2023; not an official table. Good for questions about imports of "
-        "the United States (their columns are census), for Chinese content of Viet Nam's exports as a range, and "
-        "for relative effects; not for a single flow between third countries, fuel, food or services. Facts "
-        f"held out are missed by {errors['pair', 'leave_one_out']:.3f} (pairs) and "
-        f"{errors['total', 'leave_one_out']:.3f} (totals) of a pair's goods trade on average, without any facts "
-        f"by {errors['pair', 'no_facts']:.3f} and {errors['total', 'no_facts']:.3f}."
+        "Estimated from facts by balancing, 2023; not an official table. Good for questions about imports "
+        "of the United States (their columns are census), for Chinese content of Viet Nam's exports as a "
+        "range, and for relative effects; not for a single flow between third countries, fuel, food or "
+        f"services. Facts held out are missed by {errors['pair', 'leave_one_out']:.3f} (pairs) and "
+        f"{errors['total', 'leave_one_out']:.3f} (totals) of a pair's goods trade on average, without any "
+        f"facts by {errors['pair', 'no_facts']:.3f} and {errors['total', 'no_facts']:.3f}."
     )
 
 

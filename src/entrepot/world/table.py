@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from entrepot.errors import UnknownCode, Unresolved, WorldError
+from entrepot.suggest import near
 from entrepot.world import accounts, invariants
 from entrepot.world.checks import Finding, Float
 
@@ -390,6 +391,7 @@ def _normalised(data: xr.Dataset, *, closed: bool) -> xr.Dataset:
 
 def _position(code: str, labels: Sequence[str], kind: str, world: str) -> int:
     if code not in labels:
-        near = [c for c in labels if c[:2] == code[:2].upper()] or list(labels)
-        raise UnknownCode(f"{code}: no {kind} of {world}; there are {', '.join(near[:45])}.")
+        raise UnknownCode(
+            f"{code}: no {kind} of {world}{near(code, labels)}; there are {', '.join(labels[:80])}."
+        )
     return labels.index(code)

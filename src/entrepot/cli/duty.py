@@ -1,0 +1,169 @@
+"""`entrepot duty`: what one entry pays, by which law, and why."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entrepot.cli.options import (
+    AsKnownOption,
+    BookOption,
+    FactOption,
+    ReadingOption,
+    WithOption,
+    open_book,
+    parse_readings,
+)
+from entrepot.cli.output import Format, FormatOption, OutOption, day, emit
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from entrepot.law.duty import Duty, Outcome
+
+
+def duty(
+    product: Annotated[str, typer.Argument(help="HS or HTS code, 2 to 10 digits, with or without dots.")],
+    origin: Annotated[str, typer.Option("--origin", help="Economy of origin: VNM, VN or Vietnam.")],
+    on: Annotated[str, typer.Option("--on", help="Day of entry.", metavar="DATE")],
+    value: Annotated[str, typer.Option("--value", help="Customs value in USD.")] = "100",
+    book: BookOption = "us",
+    overlays: WithOption = None,
+    facts: FactOption = None,
+    readings: ReadingOption = None,
+    as_known: AsKnownOption = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also list measures on other goods or origins.")
+    ] = False,
+    form: FormatOption = Format.table,
+    out: OutOption = None,
+) -> None:
+    """What one entry pays: every measure considered, whether it applied, why, and what it adds."""
+    from entrepot.law.duty import duty as duty_on
+    from entrepot.law.facts import parse_given
+
+    law = open_book(book, overlays)
+    answer = duty_on(
+        law,
+        product,
+        origin,
+        day(on),
+        _money(value),
+        given=[parse_given(text) for text in facts or []],
+        readings=parse_readings(readings),
+        as_known=None if as_known is None else day(as_known),
+    )
+    if form is Format.table and out is None:
+        _print(answer, every=every)
+    else:
+        emit(_frame(answer, every=every or form is not Format.table), form, out)
+
+
+def _money(text: str) -> Decimal:
+    from entrepot.errors import LawError
+
+    try:
+        value = Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise LawError(f"--value {text!r}: write the customs value in USD, e.g. 14172.00")
+    return value
+
+
+def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
+    """One row per measure and outcome; the last row of each outcome is its total."""
+    import polars as pl
+
+    rows = []
+    for number, outcome in enumerate(answer.outcomes, 1):
+        if_ = _condition(outcome)
+        for line in outcome.considered:
+            if every or line.applied or not line.out_of_scope:
+                m = line.measure
+                owed = None if line.duty_usd is None else float(line.duty_usd)
+                rows.append(
+                    (
+                        number,
+                        if_,
+                        m.id,
+                        m.title,
+                        m.family,
+                        line.applied,
+                        line.rate,
+                        owed,
+                        line.reason,
+                        m.reference,
+                    )
+                )
+        total = None if outcome.total_usd is None else float(outcome.total_usd)
+        rows.append((number, if_, "total", answer.answer, "", True, outcome.total_rate, total, "", ""))
+    columns = {
+        "outcome": pl.Int64,
+        "if": pl.String,
+        "measure": pl.String,
+        "title": pl.String,
+        "family": pl.String,
+        "applied": pl.Boolean,
+        "added_rate": pl.Float64,
+        "duty_usd": pl.Float64,
+        "reason": pl.String,
+        "reference": pl.String,
+    }
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _condition(outcome: Outcome) -> str:
+    facts = [f"{name} {label}" for name, label in outcome.facts.items()]
+    return ", ".join([*facts, *(f"{name} read as {reading!r}" for name, reading in outcome.readings.items())])
+
+
+def _print(answer: Duty, *, every: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from entrepot import economies, products
+
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    name = products.name(answer.product)
+    place = economies.economy(answer.origin).name if economies.is_economy(answer.origin) else answer.origin
+    console.print(
+        f"[bold]{answer.product}[/] {name}, from {place}, on {answer.on}, {answer.value_usd:,.2f} USD"
+    )
+    if answer.missing:
+        missing = ", ".join(answer.missing)
+        console.print(
+            f"[bold]unresolved[/]: it depends on {missing}; give it with --fact (product: all ten digits)"
+        )
+    elif answer.answer == "ambiguous":
+        console.print("[bold]ambiguous[/]: the text can be read in more than one way")
+    for outcome in answer.outcomes:
+        condition = _condition(outcome)
+        table = Table(
+            title=f"If {condition}" if condition else None, title_justify="left", header_style="bold"
+        )
+        for column in ("measure", "why", "rate %", "USD"):
+            table.add_column(
+                column, justify="right" if column in ("rate %", "USD") else "left", overflow="fold"
+            )
+        for line in outcome.applied:
+            table.add_row(
+                f"{line.measure.title}\n[dim]{line.measure.reference}[/]",
+                line.reason,
+                *_numbers(line.rate, line.duty_usd),
+            )
+        table.add_section()
+        table.add_row("[bold]Total[/]", "", *_numbers(outcome.total_rate, outcome.total_usd))
+        rest = [line for line in outcome.considered if not line.applied and (every or not line.out_of_scope)]
+        console.print(table)
+        if rest:
+            console.print("Considered and not applied:")
+            for line in rest:
+                console.print(f"  {line.measure.title} ({line.measure.id}): {line.reason}", highlight=False)
+
+
+def _numbers(rate: float | None, usd: Decimal | None) -> tuple[str, str]:
+    return ("unknown", "unknown") if rate is None or usd is None else (f"{rate * 100:.10g}", f"{usd:,.2f}")

@@ -1,0 +1,179 @@
+"""`entrepot law`: what a book holds, and how it changes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entrepot.cli.options import AsKnownOption, BookOption, WithOption, open_book
+from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, key_values
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import polars as pl
+
+    from entrepot.law.book import Book
+    from entrepot.law.measure import Measure
+
+app = typer.Typer(help="What a book of law holds, and how it changes.", no_args_is_help=True)
+
+
+@app.command()
+def timeline(
+    book: BookOption = "us",
+    overlays: WithOption = None,
+    as_known: AsKnownOption = None,
+    form: FormatOption = Format.table,
+    out: OutOption = None,
+) -> None:
+    """Every day on which the law changes, with what starts and what ends."""
+    import polars as pl
+
+    law, known = open_book(book, overlays), _known(as_known)
+    rows, before = [], set[str]()
+    for regime in law.regimes(known):
+        now = {m.id: m for m in regime.measures}
+        starts, ends = [i for i in now if i not in before], sorted(before - set(now))
+        rows.append((regime.since, len(now), ", ".join(starts), ", ".join(ends)))
+        before = set(now)
+    schema = {"on": pl.Date, "in_force": pl.Int64, "starts": pl.String, "ends": pl.String}
+    emit(pl.DataFrame(rows, schema=schema, orient="row"), form, out, title=law.title)
+
+
+@app.command("list")
+def list_(
+    book: BookOption = "us",
+    overlays: WithOption = None,
+    on: Annotated[
+        str | None, typer.Option("--on", help="Only what is in force on this day.", metavar="DATE")
+    ] = None,
+    family: Annotated[str | None, typer.Option("--family", help="Only this family, e.g. s232.")] = None,
+    as_known: AsKnownOption = None,
+    form: FormatOption = Format.table,
+    out: OutOption = None,
+) -> None:
+    """The measures of a book."""
+    from entrepot.law.measure import in_family
+
+    law, known = open_book(book, overlays), _known(as_known)
+    measures = (
+        law.regime(day(on), known).measures
+        if on
+        else [m for m in law.measures if known is None or m.published <= known]
+    )
+    chosen = [m for m in measures if family is None or in_family(m.family, family)]
+    emit(_frame(chosen, day(on) if on else None, known), form, out, title=law.title)
+
+
+@app.command()
+def show(
+    measure: Annotated[str, typer.Argument(help="The id of a measure.", metavar="ID")],
+    book: BookOption = "us",
+    overlays: WithOption = None,
+) -> None:
+    """One measure with its reference, in all its dated versions."""
+    law = open_book(book, overlays)
+    blocks = [key_values(_facts_of(version)) for version in law.versions(measure)]
+    sys.stdout.write("\n".join(blocks))
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="DATE")],
+    second: Annotated[str, typer.Argument(metavar="DATE")],
+    book: BookOption = "us",
+    overlays: WithOption = None,
+    as_known: AsKnownOption = None,
+    form: FormatOption = Format.table,
+    out: OutOption = None,
+) -> None:
+    """What changed in the law between two days."""
+    import polars as pl
+
+    law, known = open_book(book, overlays), _known(as_known)
+    old, new = (_in_force(law, day(text), known) for text in (first, second))
+    rows = [("ended", m.id, m.title, str(m.rate), m.reference) for key, m in old.items() if key not in new]
+    rows += [("new", m.id, m.title, str(m.rate), m.reference) for key, m in new.items() if key not in old]
+    schema = dict.fromkeys(("change", "id", "title", "rate", "reference"), pl.String)
+    emit(
+        pl.DataFrame(rows, schema=schema, orient="row"), form, out, title=f"{law.title}: {first} to {second}"
+    )
+
+
+def _known(as_known: str | None) -> date | None:
+    return None if as_known is None else day(as_known)
+
+
+def _in_force(law: Book, on: date, known: date | None) -> dict[tuple[str, date], Measure]:
+    return {(m.id, m.from_): m for m in law.regime(on, known).measures}
+
+
+def _frame(measures: list[Measure], on: date | None, known: date | None) -> pl.DataFrame:
+    import polars as pl
+
+    rows = [
+        (
+            m.id,
+            m.title,
+            m.family,
+            m.from_,
+            m.until_as_known(known),
+            m.status_on(on or m.from_, known),
+            str(m.rate),
+            m.reference,
+        )
+        for m in sorted(measures, key=lambda m: (m.from_, m.id))
+    ]
+    schema = {
+        "id": pl.String,
+        "title": pl.String,
+        "family": pl.String,
+        "from": pl.Date,
+        "until": pl.Date,
+        "status": pl.String,
+        "rate": pl.String,
+        "reference": pl.String,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _facts_of(m: Measure) -> dict[str, object]:
+    """A measure for reading, empty fields left out."""
+    fields = {
+        "id": m.id,
+        "title": m.title,
+        "family": m.family,
+        "importer": m.importer,
+        "reference": m.reference,
+        "published": m.published,
+        "from": m.from_,
+        "until": m.until,
+        "end published": m.until_published,
+        "status": m.status,
+        "printed": "still in the printed schedule" if m.printed else "",
+        "suspended": "; ".join(
+            f"{s.from_} until {s.until or 'further notice'} ({s.reference})" for s in m.suspended
+        ),
+        "origins": _scope(m.origins.include, m.origins.exclude),
+        "products": _scope(m.products.include, m.products.exclude),
+        "when": " and ".join(map(str, m.when)),
+        "portion": ""
+        if m.portion is None
+        else f"{'the rest beside ' if m.portion.rest else ''}{m.portion.fact}",
+        "rate": m.rate,
+        "unless": ", ".join(m.unless),
+        "sets": ", ".join(m.sets),
+        "order": m.order or "",
+        "readings": "; ".join(
+            f"{r.name}: sets {', '.join(r.sets) or 'nothing'} ({r.reference})" for r in m.readings
+        ),
+        "note": m.note,
+    }
+    return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def _scope(include: tuple[str, ...], exclude: tuple[str, ...]) -> str:
+    return ", ".join(include) + (f" without {', '.join(exclude)}" if exclude else "")

@@ -1,0 +1,106 @@
+"""Printing results: a table for people, CSV, JSON or Parquet for programs, from the same frame."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from entrepot.errors import EntrepotError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="File to write to instead of the terminal.", show_default=False)
+]
+
+
+def day(text: str) -> date:
+    """A date of the command line. Raises EntrepotError unless it is YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise EntrepotError(f"date {text!r}: write it as YYYY-MM-DD, e.g. 2025-08-07") from None
+
+
+def emit(frame: pl.DataFrame, form: Format, out: Path | None, *, title: str = "") -> None:
+    """Write a frame. Raises EntrepotError if the file can't be written, or Parquet is to go to a terminal."""
+    if form is Format.parquet and out is None:
+        raise EntrepotError("--format parquet: binary; give a file with --out FILE.parquet")
+    if out is not None:
+        _write(frame, form, out, title)
+    elif form is Format.table:
+        sys.stdout.write(as_text(frame, title))
+    else:
+        sys.stdout.write(_serialised(frame, form))
+
+
+def note(lines: Iterable[str]) -> None:
+    """What a reader of a result has to know, on stderr, so that it never mixes with the data."""
+    for line in lines:
+        sys.stderr.write(f"note: {line}\n")
+
+
+def as_text(frame: pl.DataFrame, title: str = "", *, percent: bool = False) -> str:
+    """A frame as a table for people: rates in percent (`percent`: every number), money in USD or millions."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for name, kind in frame.schema.items():
+        shown = name.removesuffix("_rate") + " %" if name.endswith("_rate") else name
+        table.add_column(shown, justify="right" if kind.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(_cell(name, value, percent) for name, value in zip(frame.columns, row, strict=True)))
+    console = Console(width=None if sys.stdout.isatty() else 160, file=sys.stdout)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def _cell(name: str, value: Any, percent: bool) -> str:
+    if value is None:
+        return "" if percent else "unknown"
+    if name.endswith("_rate") or (percent and isinstance(value, float)):
+        return f"{value * 100:.2f}"
+    if name.endswith("_usd"):
+        return f"{value:,.2f}" if abs(value) < 1e6 else f"{value / 1e6:,.0f} m"
+    return str(value)
+
+
+def _write(frame: pl.DataFrame, form: Format, out: Path, title: str) -> None:
+    try:
+        if form is Format.parquet:
+            frame.write_parquet(out)
+        else:
+            text = as_text(frame, title) if form is Format.table else _serialised(frame, form)
+            out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EntrepotError(f"{out}: can't be written: {error.strerror or error}") from None
+
+
+def _serialised(frame: pl.DataFrame, form: Format) -> str:
+    return frame.write_csv() if form is Format.csv else frame.write_json() + "\n"
+
+
+def key_values(rows: Mapping[str, object]) -> str:
+    """Names and values, one a line, aligned."""
+    width = max(map(len, rows), default=0)
+    return "".join(f"{name:<{width}}  {value}\n" for name, value in rows.items())

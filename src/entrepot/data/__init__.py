@@ -1,0 +1,1 @@
+"""Embedded tables; SOURCES.md says what each is and how it was made."""

@@ -1,0 +1,135 @@
+"""What is known of each line of a ledger, from the user, the ledger itself, or a book's estimates, in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from entrepot.economies import ever_members, is_group
+from entrepot.errors import LawError
+from entrepot.law.combine import Array
+from entrepot.law.facts import Fact, Given
+from entrepot.suggest import near
+
+
+@dataclass(frozen=True)
+class Column:
+    """One fact over all lines: a fraction per line (NaN: unknown), and what it rests on."""
+
+    values: Array
+    rests_on: str
+    """`given`, `ledger`, `estimate`, or several of them."""
+
+
+def fact_columns(
+    table: pl.DataFrame,
+    atoms: Mapping[str, tuple[str, ...]],
+    declared: Mapping[str, Fact],
+    given: Sequence[Given],
+) -> tuple[dict[str, Column], list[str]]:
+    """The facts that a law asks for, over the lines of a ledger, and notes; choices have a column per option.
+
+    `table` has columns `origin`, `product` and perhaps `fact.NAME`. Raises LawError if the user gave a fact
+    of a name that means nothing, or for an origin that the ledger doesn't have.
+    """
+    columns, notes = {}, []
+    asked: dict[str, str] = {}
+    for name, options in atoms.items():
+        for full in [f"{name}.{option}" for option in options] or [name]:
+            asked[full] = name
+    for one in given:
+        if one.name not in asked and one.name not in atoms:
+            if Fact.lookup(declared, one.name) is None:
+                raise LawError(
+                    f"--fact {one.name}: no such fact{near(one.name, [*asked, *declared])}; "
+                    f"the law asks for: {', '.join(sorted(asked)) or 'none'}"
+                )
+            notes.append(f"{one.name} was given, but no measure in force on these days asks for it")
+    for full, name in asked.items():
+        mine = [_as_share(g, full) for g in given if g.name in (full, name)]
+        columns[full] = _column(table, full, Fact.lookup(declared, full) or Fact.lookup(declared, name), mine)
+    return columns, notes
+
+
+def _as_share(given: Given, full: str) -> Given:
+    """A given fact as a number: truths are 0 or 1, the chosen option of a choice 1 and the others 0."""
+    if isinstance(given.value, str):
+        return Given(full, float(full == f"{given.name}.{given.value}"), given.origin)
+    return Given(full, float(given.value), given.origin)
+
+
+def _column(table: pl.DataFrame, name: str, fact: Fact | None, given: Sequence[Given]) -> Column:
+    values = np.full(len(table), np.nan)
+    rests_on = []
+    if given:
+        for one in given:
+            values[_lines_of(table, one)] = float(one.value)
+        rests_on.append("given")
+    if f"fact.{name}" in table.columns:
+        recorded = table[f"fact.{name}"].cast(pl.Float64).to_numpy()
+        if _fill(values, recorded):
+            rests_on.append("ledger")
+    if (
+        fact is not None
+        and fact.estimated
+        and np.isnan(values).any()
+        and _fill(values, estimate(table, fact))
+    ):
+        rests_on.append("estimate")
+    return Column(values, " and ".join(rests_on) or "unknown")
+
+
+def _lines_of(table: pl.DataFrame, given: Given) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if given.origin is None:
+        return np.ones(len(table), dtype=bool)
+    present = table["origin"].unique().to_list()
+    origins = [o for o in present if o == given.origin or _in_group(o, given.origin)]
+    if not origins:
+        raise LawError(
+            f"--fact {given.name}={given.origin}:…: the ledger has no line from {given.origin}"
+            f"{near(given.origin, present)}"
+        )
+    return table["origin"].is_in(origins).to_numpy()
+
+
+def _in_group(origin: str, group: str) -> bool:
+    return is_group(group) and origin in ever_members(group)
+
+
+def _fill(values: Array, source: Array) -> bool:
+    """Put `source` where values are unknown; whether that settled any."""
+    gaps = np.isnan(values) & ~np.isnan(source)
+    values[gaps] = source[gaps]
+    return bool(gaps.any())
+
+
+def estimate(table: pl.DataFrame, fact: Fact) -> Array:
+    """A fact's estimate for each line; NaN where its table has none."""
+    if fact.value is not None:
+        return np.full(len(table), fact.value)
+    found = read_fact_table(fact)
+    keys = [key for key in ("product", "origin") if key in found.columns]
+    joined = table.select(keys).join(found.select(*keys, "value"), on=keys, how="left", maintain_order="left")
+    return joined["value"].to_numpy()
+
+
+def read_fact_table(fact: Fact) -> pl.DataFrame:
+    """A fact's table: product, perhaps origin, `value` (fraction), and `exact` (bool).
+
+    A table with a column `kind` holds exact values where that is `ad valorem`, averages elsewhere: averages
+    serve sums over ledgers, never the duty on one entry. Raises LawError if a column is missing.
+    """
+    assert fact.table is not None  # asked of facts that have one
+    frame = (
+        pl.read_parquet(fact.table)
+        if fact.table.suffix == ".parquet"
+        else pl.read_csv(fact.table, schema_overrides={"product": pl.String}, comment_prefix="#")
+    )
+    if missing := [name for name in ("product", fact.column) if name not in frame.columns]:
+        raise LawError(f"{fact.table}: column {missing[0]!r} is missing; found {', '.join(frame.columns)}")
+    keys = [key for key in ("product", "origin") if key in frame.columns]
+    exact = pl.col("kind") == "ad valorem" if "kind" in frame.columns else pl.lit(value=True)
+    return frame.select(*keys, pl.col(fact.column).cast(pl.Float64).alias("value"), exact.alias("exact"))

@@ -1,0 +1,1 @@
+"""Clients of public statistics from which ledgers are built."""
