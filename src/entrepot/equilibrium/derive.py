@@ -163,7 +163,7 @@ class Linearised:
     def _solve(self, right: State, *, transpose: bool) -> State:
         """Solve F_z v = -right, or F_z' v = -right, preconditioned by the solver's own approximate inverse."""
         z, s = self.z, self.solution
-        apply = step_transposed if transpose else partial(step, np)
+        apply = step_transposed if transpose else step
         product = _adjoint_state if transpose else _along_state
         p, g = s.parameters, self.fixed.input_coefficient
         net = s.kernel if s.tariff is None else s.kernel / (1 + s.tariff)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from entrepot.equilibrium import iterate
 from entrepot.equilibrium.base import Base
@@ -12,14 +11,17 @@ from entrepot.equilibrium.model import MOST_RELIEF, Market, Parameters, State, m
 from entrepot.equilibrium.options import Float
 from entrepot.equilibrium.precondition import LONGEST_STEP, Preconditioner, preconditioner, step
 from entrepot.equilibrium.shock import Change, part
-from entrepot.equilibrium.sums import SPARSE_BELOW, BlockedSums
+from entrepot.equilibrium.sums import BlockedSums
 from entrepot.errors import NotConverged
 
 SMALL_CELL = 1e-6
 """Spending on a sector below this share of an economy's total is judged against this share: the relative
 miss of a cell of a few dollars is rounding."""
 
-SHORTEST_STEP = 1 / 64
+POOR = 0.3
+"""Spending, as a share of the base's, at which a surplus that can't be earned is taken for the reason."""
+
+SHORTEST_STEP = 1 / 128
 """Share of a change below which following the equilibrium is given up."""
 
 NO_CHANGE = Change()
@@ -38,6 +40,7 @@ class Solution(NamedTuple):
     residual: float
     steps: int
     method: str
+    reached: float = 1.0  # share of the change at which this is the equilibrium
 
     def trade_share(self) -> Float:
         """Shares of spending with duties, (sector, importer, exporter)."""
@@ -95,7 +98,7 @@ def _attempt(
     parameters = changed_parameters(base, ch)
     tariff = base.tariff if ch.tariff is None else ch.tariff
     kernel = trade_kernel(base, ch)
-    sums = BlockedSums(kernel, duty_share(tariff), base.input_coefficient)
+    sums = BlockedSums(kernel, tariff, base.input_coefficient)
     problem = _Problem(base, parameters, sums, inverse)
     at = flat(start(np, parameters) if guess is None else guess)
     steps, found, method = 0, iterate.Iterate(at, np.inf, 0), methods[0]
@@ -125,7 +128,8 @@ def _along_path(base: Base, ch: Change, failed: Solution) -> Solution:
             inverse = preconditioner(here, s.trade_share(), base.input_coefficient)
         else:
             width /= 2
-    return (last if reached >= 1 else failed)._replace(steps=steps, method="path")
+    residual = last.residual if reached >= 1 else failed.residual
+    return last._replace(steps=steps, method="path", residual=residual, reached=reached)
 
 
 def rebased(s: Solution) -> Base:
@@ -176,46 +180,33 @@ def changed_parameters(base: Base, ch: Change) -> Parameters:
 def trade_kernel(base: Base, ch: Change) -> Float:
     """K_ins = pi_ins [(1 + t')/(1 + t)]^{-theta phi} d^{-theta} A_is^theta, (sector, importer, exporter).
 
-    Powers are taken only where a tariff changes: a trade war touches few of the flows of a large world.
+    Sector by sector, and powers only where a tariff changes: a trade war touches few of the flows of a large
+    world, and temporaries stay small.
     """
-    p, kernel = base.parameters, base.trade_share
-    theta = p.elasticity
-    if ch.tariff is not None:
-        at, new, old = _changed(ch.tariff, base.tariff)
-        if at.size:
-            n = len(base.economies)
-            sector, importer = at // (n * n), at // n % n
-            power = -theta[sector] * p.tariff_exponent[importer]
-            kernel = kernel.copy()
-            kernel.reshape(-1)[at] *= np.exp(power * (np.log1p(new) - np.log1p(old)))
-    if ch.trade_cost is not None:
-        kernel = kernel * np.exp(-theta[:, None, None] * np.log(ch.trade_cost))
-    if ch.productivity is not None:
-        kernel = kernel * np.exp(theta[:, None] * np.log(ch.productivity.T))[:, None, :]
+    p, share = base.parameters, base.trade_share
+    if ch.tariff is None and ch.trade_cost is None and ch.productivity is None:
+        return share
+    kernel = np.empty_like(share)
+    for k, theta in enumerate(p.elasticity):
+        block = kernel[k]
+        block[:] = share[k]
+        if ch.tariff is not None:
+            _scale_by_tariffs(block, ch.tariff[k], None if base.tariff is None else base.tariff[k], -theta, p)
+        if ch.trade_cost is not None:
+            block *= ch.trade_cost[k] ** -theta
+        if ch.productivity is not None:
+            block *= ch.productivity[:, k] ** theta
     return kernel
 
 
-def _changed(new: Float, old: Float | None) -> tuple[NDArray[np.intp], Float, Float]:
-    """Flat positions at which tariffs differ, and both rates there."""
-    flat_new = new.reshape(-1)
-    if old is None:
-        at = np.flatnonzero(flat_new)
-        return at, flat_new[at], np.zeros(at.size)
-    flat_old = old.reshape(-1)
-    at = np.flatnonzero(flat_new != flat_old)
-    return at, flat_new[at], flat_old[at]
-
-
-def duty_share(tariff: Float | None) -> Float | tuple[NDArray[np.intp], Float]:
-    """t'/(1 + t'), dense, or positions and values where few flows pay."""
-    if tariff is None:
-        return np.zeros(0, dtype=np.intp), np.zeros(0)
-    paying = np.count_nonzero(tariff)
-    if paying > SPARSE_BELOW * tariff.size:
-        return np.asarray(tariff / (1 + tariff))
-    at = np.flatnonzero(tariff)
-    rate = tariff.reshape(-1)[at]
-    return at, rate / (1 + rate)
+def _scale_by_tariffs(block: Float, new: Float, old: Float | None, power: float, p: Parameters) -> None:
+    """Multiply one sector's kernel (importer, exporter) by the tariff factors that change."""
+    at = np.nonzero(new) if old is None else np.nonzero(new != old)
+    if at[0].size:
+        factor = np.log1p(new[at])
+        if old is not None:
+            factor -= np.log1p(old[at])
+        block[at] *= np.exp(power * p.tariff_exponent[at[0]] * factor)
 
 
 def flat(z: State) -> Float:
@@ -245,7 +236,7 @@ class _Problem:
         size = residual_size(z, m.residual)
         if not np.isfinite(size):
             return np.zeros_like(vector), np.inf
-        move = flat(step(np, self.inverse, z, m.sales, m.residual, longest=LONGEST_STEP))
+        move = flat(step(self.inverse, z, m.sales, m.residual, longest=LONGEST_STEP))
         cells = z.spending.size
         move[-cells:] += z.spending.reshape(-1) - vector[-cells:]
         return move, size
@@ -267,6 +258,18 @@ def _failure(s: Solution) -> str:
     """Which equation is worst, where, and what may help."""
     base, p, z, m = s.base, s.parameters, s.state, s.market
     relative = np.abs(m.residual.spending) / np.maximum(z.spending, SMALL_CELL)
+    poor = s.state.spending.sum(axis=1)
+    if (
+        s.method == "path"
+        and (worst := int(np.argmin(poor))) >= 0
+        and poor[worst] < POOR
+        and p.transfer[worst] < 0
+    ):
+        return (
+            f"{base.name}: no equilibrium found beyond {100 * s.reached:.0f} % of the change: {base.economies[worst]} "
+            f"must give away a surplus of {-p.transfer[worst]:.4g} USD, and what it can still earn leaves it "
+            f"{100 * poor[worst]:.1f} % of its spending. Use option deficits = balanced, or a smaller shock."
+        )
     cells = np.maximum(np.abs(m.residual.cost), relative)
     cells = np.where(np.isfinite(cells), cells, np.inf)
     wages = np.where(np.isfinite(m.residual.wage), np.abs(m.residual.wage), np.inf)

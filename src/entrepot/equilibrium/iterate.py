@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, gmres
 
 from entrepot.equilibrium.options import Float
 
@@ -90,6 +89,9 @@ def newton_krylov(evaluate: Evaluate, z: Float, *, tolerance: float, most_steps:
     Slower than Anderson where both work; it takes on what is far from a contraction. Derivatives are
     one-sided differences, which limits the rate, not the solution: that is judged on the residual itself.
     """
+    # Here, not above: a fifth of the start of every command, for what few of them need.
+    from scipy.sparse.linalg import LinearOperator, gmres  # noqa: PLC0415
+
     step, residual = evaluate(z)
     sweeps = 1
     while residual > tolerance and sweeps < most_steps and np.isfinite(residual):

@@ -6,12 +6,13 @@ sales-weighted elasticities), one N x N matrix. What is left out (foreign feedba
 supply, scale) is left to the acceleration.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from entrepot.equilibrium.model import Array, Parameters, State
 from entrepot.equilibrium.options import Float
+from entrepot.equilibrium.sums import blocks
 
 LEAST_HOME_SHARE = 1e-3
 """Home shares enter as a divisor; below this an approximate inverse is no better for being exact."""
@@ -44,7 +45,8 @@ def preconditioner(p: Parameters, share: Float, input_coefficient: Float | None)
     leontief = None
     if input_coefficient is not None:
         identity = np.eye(input_coefficient.shape[1])
-        leontief = np.linalg.inv(identity - input_coefficient * kept[:, None, :])
+        # Single precision: the inverse is approximate anyway, and reading it is what a step costs.
+        leontief = np.linalg.inv(identity - input_coefficient * kept[:, None, :]).astype(np.float32)
     sold, cross = _trade_responses(p, share)
     own = cross.sum(axis=1)
     # The numeraire's row makes the response of relative wages regular.
@@ -53,27 +55,39 @@ def preconditioner(p: Parameters, share: Float, input_coefficient: Float | None)
     return Preconditioner(kept, leontief, sold, cross, own, wages)
 
 
-def step(xp: Any, c: Preconditioner, z: State, sales: Array, r: State, *, longest: float = np.inf) -> State:
+def step(c: Preconditioner, z: State, sales: Float, r: State, *, longest: float = np.inf) -> State:
     """A step towards the solution from residuals `r` at a state; linear in `r` but for the `longest` step.
 
     `sales` (N, S) weigh the costs of an economy's sectors.
     """
-    cost, spending = r.cost, r.spending
-    if c.leontief is not None:
-        transposed = xp.swapaxes(c.leontief, 1, 2)
-        cost = xp.matmul(transposed, (c.kept * cost)[:, :, None])[:, :, 0] / c.kept
-        spending = xp.matmul(c.leontief, spending[:, :, None])[:, :, 0]
-    mean_cost = (cost * sales).sum(1) / sales.sum(1)
-    more = spending.sum(1) / z.spending.sum(1)
+    cost, spending = _fed_back(c, c.kept * r.cost, r.spending, 1 / c.kept, transposed=True)
+    mean_cost = (cost * sales).sum(axis=1) / sales.sum(axis=1)
+    more = spending.sum(axis=1) / z.spending.sum(axis=1)
     wage = c.wages @ (r.wage - r.labour + c.sold @ more + c.cross @ mean_cost - c.own * mean_cost)
     if longest < np.inf:
-        wage = xp.clip(wage, -longest, longest)
+        wage = np.clip(wage, -longest, longest)
     rise = (wage + r.labour)[:, None]
     return State(wage, r.labour, cost + wage[:, None], spending + rise * z.spending)
 
 
+def _fed_back(
+    c: Preconditioner, cost: Float, spending: Float, scale: Float, *, transposed: bool
+) -> tuple[Float, Float]:
+    """scale x (L' cost or L cost), and L spending or L' spending: the two products with one reading of L."""
+    if c.leontief is None:
+        return cost * scale, spending
+    first, second = (a.astype(np.float32)[:, :, None] for a in (cost, spending))
+    out = np.empty_like(first), np.empty_like(second)
+    for block in blocks(len(c.leontief), c.leontief[0].nbytes):
+        leontief = c.leontief[block]
+        back = leontief.transpose(0, 2, 1)
+        np.matmul(back if transposed else leontief, first[block], out=out[0][block])
+        np.matmul(leontief if transposed else back, second[block], out=out[1][block])
+    return out[0][:, :, 0] * scale, out[1][:, :, 0].astype(np.float64)
+
+
 def step_transposed(c: Preconditioner, z: State, sales: Float, v: State) -> State:
-    """The transpose of `step` (without its limit), for adjoint systems; NumPy only."""
+    """The transpose of `step` (without its limit), for adjoint systems."""
     wage = v.wage + v.cost.sum(axis=1) + (z.spending * v.spending).sum(axis=1)
     labour = v.labour + (z.spending * v.spending).sum(axis=1)
     excess = c.wages.T @ wage
@@ -81,9 +95,7 @@ def step_transposed(c: Preconditioner, z: State, sales: Float, v: State) -> Stat
     cost = v.cost + mean_cost[:, None] * sales / sales.sum(axis=1, keepdims=True)
     more = c.sold.T @ excess
     spending = v.spending + (more / z.spending.sum(axis=1))[:, None]
-    if c.leontief is not None:
-        cost = c.kept * np.matmul(c.leontief, (cost / c.kept)[:, :, None])[:, :, 0]
-        spending = np.matmul(c.leontief.transpose(0, 2, 1), spending[:, :, None])[:, :, 0]
+    cost, spending = _fed_back(c, cost / c.kept, spending, c.kept, transposed=False)
     return State(excess, labour - excess, cost, spending)
 
 

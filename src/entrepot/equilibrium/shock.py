@@ -80,7 +80,7 @@ def change(base: Base, shock: "Shock | xr.DataArray | Change | None") -> Change:
 
 
 def part(base: Base, ch: Change, share: float) -> Change:
-    """A share of a change, from none (0) to all (1): geometric in factors, linear in transfers."""
+    """A share of a change, from none (0) to all (1): geometric in factors, transfers by a quarter of it."""
     tariff = ch.tariff
     if tariff is not None:
         old = 0.0 if base.tariff is None else np.log1p(base.tariff)
@@ -90,7 +90,8 @@ def part(base: Base, ch: Change, share: float) -> Change:
     cost, productivity, labour = (
         None if factor is None else factor**share for factor in (ch.trade_cost, ch.productivity, ch.labour)
     )
-    moved = None if transfer is None else own + share * (transfer - own)
+    # Transfers first: what tariffs leave of trade may not carry the old ones on the way.
+    moved = None if transfer is None else own + min(1.0, 4 * share) * (transfer - own)
     return Change(tariff, cost, productivity, labour, moved)
 
 

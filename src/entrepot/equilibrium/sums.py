@@ -20,31 +20,25 @@ SPARSE_BELOW = 0.15
 class BlockedSums:
     """`Sums` over NumPy arrays.
 
-    `kernel` (sector, importer, exporter) is K_ins; `duty_share` is t'/(1 + t') in the same layout, or the
-    pair (flat positions, values) where few flows pay; `input_coefficient` is (economy, input, user) or None
-    for an economy without input-output links.
+    `kernel` (sector, importer, exporter) is K_ins; `tariff` are t'_ins in the same layout or None;
+    `input_coefficient` is (economy, input, user) or None for an economy without input-output links.
     """
 
-    def __init__(
-        self,
-        kernel: Float,
-        duty_share: Float | tuple[NDArray[np.intp], Float],
-        input_coefficient: Float | None,
-    ) -> None:
+    def __init__(self, kernel: Float, tariff: Float | None, input_coefficient: Float | None) -> None:
         self.kernel = kernel
         self.duties: sparse.csr_array | None = None
         self.net_kernel: Float | None = None
-        if isinstance(duty_share, tuple):
-            at, share = duty_share
-            self.duties = _block_diagonal(kernel, at, share)
+        if tariff is not None and np.count_nonzero(tariff) > SPARSE_BELOW * tariff.size:
+            self.net_kernel = np.add(tariff, 1.0)
+            np.divide(kernel, self.net_kernel, out=self.net_kernel)
+        elif tariff is not None:
+            self.duties = _duties(kernel, tariff)
             # The transpose of CSR walks scattered memory; its own CSR is small and faster.
             self.duties_by_exporter = self.duties.T.tocsr()
-        else:
-            self.net_kernel = np.multiply(kernel, 1 - duty_share)
         self.input_coefficient = input_coefficient
-        self.sector_blocks = _blocks(len(kernel), kernel[0].nbytes * (1 if self.net_kernel is None else 2))
+        self.sector_blocks = blocks(len(kernel), kernel[0].nbytes * (1 if self.net_kernel is None else 2))
         self.economy_blocks = (
-            [] if input_coefficient is None else _blocks(len(input_coefficient), input_coefficient[0].nbytes)
+            [] if input_coefficient is None else blocks(len(input_coefficient), input_coefficient[0].nbytes)
         )
 
     def trade(self, efficiency: Float, spending: Float, kept: Float) -> tuple[Float, Float, Float]:
@@ -82,15 +76,17 @@ class BlockedSums:
         return price[:, :, 0], use[:, :, 0]
 
 
-def _block_diagonal(kernel: Float, at: NDArray[np.intp], share: Float) -> sparse.csr_array:
+def _duties(kernel: Float, tariff: Float) -> sparse.csr_array:
     """Duty part of the kernel, K t'/(1 + t'), as one matrix of (sector, importer) by (sector, exporter)."""
     sectors, n, _ = kernel.shape
+    at = np.flatnonzero(tariff)
+    rate = tariff.reshape(-1)[at]
     row, exporter = np.divmod(at, n)
-    column = row - row % n + exporter
-    values = kernel.reshape(-1)[at] * share
-    return sparse.csr_array((values, (row, column)), shape=(sectors * n, sectors * n))
+    values = kernel.reshape(-1)[at] * (rate / (1 + rate))
+    return sparse.csr_array((values, (row, row - row % n + exporter)), shape=(sectors * n, sectors * n))
 
 
-def _blocks(count: int, each: int) -> list[slice]:
+def blocks(count: int, each: int) -> list[slice]:
+    """Slices of so many of `count` items that they fit a block, at `each` bytes."""
     step = max(1, BLOCK_BYTES // max(each, 1))
     return [slice(a, min(a + step, count)) for a in range(0, count, step)]
