@@ -59,11 +59,7 @@ def list_(
     from entrepot.law.measure import in_family
 
     law, known = open_book(book, overlays), _known(as_known)
-    measures = (
-        law.regime(day(on), known).measures
-        if on
-        else [m for m in law.measures if known is None or m.published <= known]
-    )
+    measures = law.regime(day(on), known).measures if on else list(law.as_known(known))
     chosen = [m for m in measures if family is None or in_family(m.family, family)]
     emit(_frame(chosen, day(on) if on else None, known), form, out, title=law.title)
 

@@ -15,7 +15,8 @@ from entrepot.law.cases import Cases, MissingFact, Reach, hit_of
 from entrepot.law.combine import Array, Hit, combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
-from entrepot.law.parts import ledger_lines, make_parts, merge, position, with_ledger_rates
+from entrepot.law.parts import ledger_lines, make_parts, merge, position
+from entrepot.law.residual import with_residual
 from entrepot.law.scope import ProductIndex, membership_epoch
 from entrepot.ledger import Ledger
 from entrepot.suggest import near
@@ -231,7 +232,7 @@ def compile_panel(
     ).by_class(measures)
     product = class_of[position(table["product"], codes.to_list())]
     parts, estimated, fact_notes = make_parts(table, product, measures, reach, sorted(regimes), book, given)
-    parts = with_ledger_rates(parts, table, regimes, reach, book)
+    parts = with_residual(parts, table, regimes, reach, book, [g for g in given if g.name == book.residual])
     groups, merged = merge(parts, table, by)
     return Panel(
         book=settled,

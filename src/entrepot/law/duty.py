@@ -171,7 +171,7 @@ def _outcomes(
     cases = _cases(picks, reach)
     hits = [hit for m in relevant if (hit := hit_of(m, cases, reach, on)) is not None]
     amounts = combine(hits, range(len(hits)), len(hits), len(cases))
-    known = [m for m in book.in_order() if as_known is None or m.published <= as_known]
+    known = book.in_order(as_known)
     by_id = {id(hit.measure): slot for slot, hit in enumerate(hits)}
     outcomes = []
     for case, pick in enumerate(picks):

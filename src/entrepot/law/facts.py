@@ -8,10 +8,11 @@ rests on them, it stays unresolved until somebody gives the fact.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from entrepot import economies
 from entrepot.errors import LawError
 
 Kind = Literal["truth", "choice", "share", "rate", "amount"]
@@ -25,7 +26,8 @@ class Fact:
     (one of several names, or none), `share` (a part of each line's value), `rate` (fraction of value),
     `amount` (units of quantity per USD).
     `value` is a constant estimate; `table` a Parquet or CSV file with a column `product`, perhaps `origin`,
-    and `column`. `law` marks a table that is itself the law and serves single entries too (the MFN rate).
+    and `column`. `law` marks a table that is itself the law and serves single entries too, `from_duty` the
+    one fact of a book that a ledger's own duties show (both: the MFN rate).
     """
 
     name: str
@@ -36,6 +38,7 @@ class Fact:
     table: Path | None = None
     column: str = ""
     law: bool = False
+    from_duty: bool = False
 
     @property
     def estimated(self) -> bool:
@@ -49,7 +52,7 @@ class Fact:
             return declared[name]
         stem, dot, _ = name.partition(".")
         built_in = BUILT_IN.get(stem + dot + ("*" if dot else ""))
-        return None if built_in is None else Fact(name, built_in.kind, built_in.what)
+        return None if built_in is None else replace(built_in, name=name)
 
 
 BUILT_IN = {
@@ -60,7 +63,7 @@ BUILT_IN = {
         Fact("content.*", "share", "share of the customs value that comes from this economy"),
         Fact("metal.*", "share", "share of the customs value that is this metal"),
         Fact("quantity.*", "amount", "units of quantity per USD of customs value"),
-        Fact("mfn", "rate", "most-favoured-nation duty (column 1, general)"),
+        Fact("mfn", "rate", "most-favoured-nation duty (column 1, general)", from_duty=True),
     )
 }
 
@@ -80,7 +83,7 @@ class Given:
 def parse_given(text: str) -> Given:
     """Read `transshipped=true`, `transshipped=VNM:0.161`, `programme=USMCA`, `content.CHN=0.3`.
 
-    Raises LawError if the text is no such thing, naming what would do.
+    Raises LawError if the text is no such thing, naming what would do; UnknownCode for an unknown origin.
     """
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name or not value:
@@ -88,7 +91,7 @@ def parse_given(text: str) -> Given:
     origin, colon, rest = value.partition(":")
     if not colon:
         return Given(name, _value(name, value, text))
-    return Given(name, _value(name, rest, text), origin.strip())
+    return Given(name, _value(name, rest, text), economies.find(origin))
 
 
 def _value(name: str, word: str, text: str) -> bool | float | str:
@@ -104,7 +107,7 @@ def _value(name: str, word: str, text: str) -> bool | float | str:
         if word and word[0].isalpha():
             return word
         raise LawError(f"--fact {text!r}: {word!r} is neither true, false, a number nor a name") from None
-    if not 0 <= number <= (float("inf") if name.startswith("quantity.") else 1):
+    if not 0 <= number <= (1e12 if name.startswith("quantity.") else 1):
         raise LawError(
             f"--fact {text!r}: {word} is not between 0 and 1; shares and rates are fractions (0.161 or 16.1%)"
         )
