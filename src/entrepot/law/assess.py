@@ -67,6 +67,11 @@ def rates(
         raise LawError(
             f"--by {','.join(by)}: name each column once, and one of {', '.join(BY_LAW)} at the most"
         )
+    if early := [day for day in on or () if day < book.base_day]:
+        raise LawError(
+            f"{min(early)}: what was added is counted from {book.base_day}, the last day of the law that the "
+            "ledger's duties were paid under; ask for that day or later"
+        )
     if on is None:
         on = [day for day in book.change_days(as_known) if day > book.base_day]
     panel = compile_panel(
@@ -79,7 +84,23 @@ def rates(
         as_known=as_known,
     )
     kind = by_law[0] if by_law else None
-    return Rates(panel.table(on, kind).select("on", *by, *_NUMBERS), panel.notes)
+    table = panel.table(on, kind).select("on", *by, *_NUMBERS)
+    return Rates(table, (*panel.notes, *_doubts(table, book, on, as_known)))
+
+
+def _doubts(table: pl.DataFrame, book: Book, on: Sequence[date], as_known: date | None) -> list[str]:
+    """What makes a result doubtful as a whole."""
+    doubts = []
+    last = max(book.change_days(as_known), default=book.base_day)
+    if beyond := [day for day in on if day > last]:
+        doubts.append(f"the last change that the book knows of is on {last}; {max(beyond)} is after it")
+    below = table.filter(pl.col("total_rate") < -1e-9) if "authority" not in table.columns else table.clear()
+    if len(below) and not {"family", "measure"} & set(table.columns):
+        doubts.append(
+            f"{len(below)} rows have a total below zero: the ledger's duties are less than what the book takes "
+            f"away, so they were probably not paid under its law of {book.base_day}"
+        )
+    return doubts
 
 
 _NUMBERS = ("value_usd", "base_rate", "added_rate", "total_rate", "added_duty_usd")
@@ -128,7 +149,7 @@ class Panel:
             pl.Series("label", [b.label for b in blocks], dtype=pl.String).gather(
                 np.repeat(np.arange(len(blocks)), n)
             ),
-            pl.Series("value_usd", self._sum(self.value)[order]),
+            pl.Series("value_usd", self._sum(self.value)[order]).round(_DIGITS),
             pl.Series("paid", np.concatenate([_EMPTY, *(b.paid for b in blocks)])).fill_nan(None),
             pl.Series("added_duty_usd", np.concatenate([_EMPTY, *(b.added for b in blocks)])),
         )
@@ -139,6 +160,8 @@ class Panel:
         ).with_columns(total_rate=pl.col("base_rate") + pl.col("added_rate"))
         if kind is None:
             return frame.drop("label")
+        # What adds nothing to a group has no row there.
+        frame = frame.filter((pl.col("label") == PAID) | (pl.col("added_duty_usd") != 0))
         return frame.rename({"label": kind}).sort("on", *self.groups.columns, maintain_order=True)
 
     def _blocks(self, day: date, base: Mapping[str, Array], kind: str | None) -> list[_Block]:
@@ -205,6 +228,8 @@ class _Block:
 
 _NOTHING: Array = np.zeros(1)
 _EMPTY: Array = np.zeros(0)
+_DIGITS = 4
+"""Decimals of USD: far below a cent, and above the noise that splitting a line leaves."""
 
 
 def compile_panel(

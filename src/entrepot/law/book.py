@@ -194,6 +194,10 @@ class Book:
                 raise LawError(
                     f"{where}: family {family!r} is not declared in book.toml{near(family, declared)}"
                 )
+        held = self._family_names
+        for family in sorted(named - {measure.family}):
+            if not any(lies_in(other, (family,)) for other in held):
+                raise LawError(f"{where}: no measure lies in family {family!r}{near(family, held)}")
         for unless, _ in readings:
             if lies_in(measure.family, unless):
                 raise LawError(
@@ -202,14 +206,7 @@ class Book:
         for name in (*measure.products.include, *measure.products.exclude):
             if name.startswith("list:") and name[5:] not in self.lists:
                 raise LawError(f"{where}: no list {name[5:]!r}{near(name[5:], self.lists)}")
-        table = measure.rate.by_origin
-        if table is not None and table not in self.tables:
-            raise LawError(f"{where}: no table of rates {table!r}{near(table, self.tables)}")
-        named = [code for code in measure.origins.include if code != "*"]
-        if table is not None and (
-            absent := [code for code in named if not has_rate(self.tables[table], code)]
-        ):
-            raise LawError(f"{where}: includes {absent[0]}, for which the table {table!r} has no rate")
+        self._check_table(measure, where)
         for condition in measure.when:
             self._check_kind(condition, where)
         for fact in measure.needs():
@@ -218,6 +215,17 @@ class Book:
                     f"{where}: fact {fact!r} is not declared in facts.toml{near(fact, self.facts)}; declare it "
                     "there with its kind, so that everybody knows what is asked"
                 )
+
+    def _check_table(self, measure: Measure, where: str) -> None:
+        """Raise LawError if a table of rates doesn't exist or lacks an origin that the measure includes."""
+        table = measure.rate.by_origin
+        if table is not None and table not in self.tables:
+            raise LawError(f"{where}: no table of rates {table!r}{near(table, self.tables)}")
+        named = [code for code in measure.origins.include if code != "*"]
+        if table is not None and (
+            absent := [code for code in named if not has_rate(self.tables[table], code)]
+        ):
+            raise LawError(f"{where}: includes {absent[0]}, for which the table {table!r} has no rate")
 
     def _check_kind(self, condition: Condition, where: str) -> None:
         """Raise LawError if a condition compares a fact as what it isn't."""
@@ -242,6 +250,11 @@ class Book:
     @cached_property
     def _ids(self) -> list[str]:
         return sorted({measure.id for measure in self.as_known(None)})
+
+    @cached_property
+    def _family_names(self) -> list[str]:
+        """Families declared or held by a measure."""
+        return sorted({*(f.name for f in self.families), *(m.family for m in self.as_known(None))})
 
     @cached_property
     def _titles(self) -> dict[str, str]:

@@ -7,13 +7,14 @@ rests on them, it stays unresolved until somebody gives the fact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from entrepot import economies
 from entrepot.errors import LawError
+from entrepot.suggest import near
 
 Kind = Literal["truth", "choice", "share", "rate", "amount"]
 
@@ -27,7 +28,9 @@ class Fact:
     `amount` (units of quantity per USD).
     `value` is a constant estimate; `table` a Parquet or CSV file with a column `product`, perhaps `origin`,
     and `column`. `law` marks a table that is itself the law and serves single entries too, `from_duty` the
-    one fact of a book that a ledger's own duties show (both: the MFN rate).
+    one fact of a book that a ledger's own duties show (both: the MFN rate). Of a rate that is law,
+    `preferences` names the programmes under which goods of some origins don't pay it, and `elsewhere` origins
+    that the table isn't about; sums over a ledger have both in the duties that were paid.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Fact:
     column: str = ""
     law: bool = False
     from_duty: bool = False
+    preferences: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def estimated(self) -> bool:
@@ -112,3 +117,35 @@ def _value(name: str, word: str, text: str) -> bool | float | str:
             f"--fact {text!r}: {word} is not between 0 and 1; shares and rates are fractions (0.161 or 16.1%)"
         )
     return number
+
+
+def check_given(
+    given: Sequence[Given], asked: Mapping[str, tuple[str, ...]], declared: Mapping[str, Fact]
+) -> list[str]:
+    """Notes on given facts that nothing asks for; `asked` are the facts a law asks for, with their options.
+
+    Raises LawError for a name that means nothing, a value that is not of the fact's kind, an option that is
+    probably misspelt, or a fact given twice for the same lines.
+    """
+    notes = []
+    seen: set[tuple[str, str | None]] = set()
+    for one in given:
+        fact = Fact.lookup(declared, one.name) or Fact.lookup(declared, one.name.partition(".")[0])
+        if fact is None:
+            known = [*asked, *declared, *(name for name in BUILT_IN if "*" not in name)]
+            raise LawError(
+                f"--fact {one.name}: no such fact{near(one.name, known)}; "
+                f"the law asks for: {', '.join(sorted(asked)) or 'none on that day'}"
+            )
+        if (one.name, one.origin) in seen:
+            raise LawError(f"--fact {one.name}: given twice{f' for {one.origin}' if one.origin else ''}")
+        seen.add((one.name, one.origin))
+        if isinstance(one.value, str):
+            options = [*asked.get(one.name, ()), "none"]
+            if fact.kind != "choice":
+                raise LawError(f"--fact {one.name}={one.value}: write true, false or a number ({fact.what})")
+            if one.value not in options and (like := near(one.value, options)):
+                raise LawError(f"--fact {one.name}={one.value}: no measure asks for that{like}")
+        if fact.name not in asked and one.name not in asked and one.name.partition(".")[0] not in asked:
+            notes.append(f"{one.name} was given, but no measure in force asks for it here")
+    return notes

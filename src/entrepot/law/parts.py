@@ -17,11 +17,11 @@ from entrepot.errors import LawError, LedgerError
 from entrepot.law.book import Book
 from entrepot.law.cases import Index, Reach, asked_by, atoms
 from entrepot.law.combine import Array
-from entrepot.law.facts import Fact, Given
+from entrepot.law.facts import Fact, Given, check_given
 from entrepot.law.lines import fact_columns
 from entrepot.law.measure import Measure
 from entrepot.law.scope import Mask, membership_epoch, prefixes
-from entrepot.ledger import Ledger
+from entrepot.ledger import FACT, Ledger
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,17 @@ def ledger_lines(
 ) -> tuple[pl.DataFrame, list[str]]:
     """The lines to assess: 8-digit lines split where the law is finer, nothing counted twice; and what to note.
 
-    Raises LedgerError if the ledger has imports of another economy than the book's.
+    Raises LedgerError if the ledger has imports of another economy than the book's, or no such column.
     """
     others = ledger.table.filter(pl.col("importer") != book.importer)["importer"].unique().to_list()
     if others:
         raise LedgerError(
             f"{ledger.source}: has imports of {', '.join(sorted(others))}, but {book.title} is the law of "
             f"{book.importer}; keep the lines of {book.importer} only"
+        )
+    if missing := [name for name in by if not name.startswith("hs") and name not in ledger.table.columns]:
+        raise LedgerError(
+            f"{ledger.source}: has no column {missing[0]!r} to list by; it has {', '.join(ledger.table.columns)}"
         )
     scopes = {measure.products for measure in measures}
     listed = {code for s in scopes for code in prefixes((*s.include, *s.exclude), book.lists) if code != "*"}
@@ -93,7 +97,14 @@ def make_parts(
         for full in fulls
     }
     others = [g for g in given if g.name != residual]
-    columns, ignored = fact_columns(table, asked, book.facts, others)
+    unknown = [
+        f
+        for f in table.columns
+        if f.startswith(FACT) and Fact.lookup(book.facts, f.removeprefix(FACT)) is None
+    ]
+    ignored = [f"column {f} is not used: no fact of that name is known" for f in unknown]
+    ignored += check_given(given, atoms(measures), book.facts)
+    columns = fact_columns(table, asked, book.facts, others)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
     for name, fulls in names.items():
         shares = {full: columns[full].values for full in fulls}

@@ -69,6 +69,10 @@ class FactEntry(_Part):
         default=False,
         description="a ledger's own duties show it: what was paid less the rest of the base day's law",
     )
+    preferences: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="of a rate: programmes that free goods of these origins from it"
+    )
+    elsewhere: tuple[str, ...] = Field(default=(), description="origins that the table isn't about")
     source: str = ""
 
 
@@ -158,6 +162,8 @@ def lay_over_file(book: Book, path: Path) -> Book:
     Raises LawError naming file, measure and key.
     """
     overlay = _validate(OverlayFile, _toml(path), path)
+    if not (overlay.measure or overlay.end or overlay.fact or overlay.list or overlay.table):
+        raise LawError(f"{path}: holds no [[measure]], [[end]] or [[fact]], so that it changes nothing")
     lists = {name: tuple(_digits(code, path) for code in codes) for name, codes in overlay.list.items()}
     named = replace(
         book,
@@ -247,6 +253,8 @@ def _as_facts(entries: Iterable[FactEntry], path: Path) -> dict[str, Fact]:
             entry.column or entry.name,
             entry.law,
             entry.from_duty,
+            tuple(entry.preferences.items()),
+            entry.elsewhere,
         )
     return facts
 

@@ -46,9 +46,7 @@ def with_residual(
     at = np.flatnonzero(needed_by(readers, reach, days)[parts.product, parts.origin])
     lines = np.zeros(len(table), dtype=bool)
     lines[parts.line[at]] = True
-    known, _ = fact_columns(
-        table, {name: (name, lines)}, {name: replace(fact, value=None, table=None)}, given
-    )
+    known = fact_columns(table, {name: (name, lines)}, {name: replace(fact, value=None, table=None)}, given)
     values = known[name].values[parts.line[at]]
     values = np.where(np.isnan(values), _observed(parts, at, table, regimes, reach, book), values)
     if fact.estimated and np.isnan(values).any():
