@@ -6,6 +6,7 @@ import pytest
 
 from entrepot.errors import LawError, Unresolved
 from entrepot.law.assess import rates
+from entrepot.law.assessment import assess
 from entrepot.law.facts import Fact, Given
 from entrepot.law.measure import Measure
 from law_cases import book, ledger, measure
@@ -196,3 +197,22 @@ def test_a_group_in_a_ledger_is_reached_through_its_members_or_refused() -> None
     with pytest.raises(LawError, match="names DEU"):
         added(measure(origins=["DEU"]), records=union)
     assert added(measure(origins=["EU27"]), records=union) == pytest.approx(0.1)
+
+
+def test_an_assessment_says_what_every_line_pays_by_measure() -> None:
+    law = book(
+        MFN,
+        measure(id="a", rate=0.2, unless=["beta"]),
+        measure(id="b", family="beta", rate=0.5, products=["73"]),
+    )
+    records = ledger(
+        ("VNM", "7326908688", 1000.0, 29.0),
+        ("VNM", "6109100012", 200.0, 33.0),
+        ("CHN", "6109100012", 0.0, 0.0),
+    )
+    found = assess(records, law, DAY)
+    paid = {(r["line"], r["measure"]): r["duty_usd"] for r in found.parts.to_dicts() if r["duty_usd"]}
+    assert paid == pytest.approx({(1, "mfn"): 29.0, (1, "b"): 500.0, (2, "mfn"): 33.0, (2, "a"): 40.0})
+    assert found.lines["duty_usd"].to_list() == pytest.approx([529.0, 73.0, 0.0])
+    whole = rates(records, law, on=[DAY], by=["importer"]).table
+    assert found.lines["duty_usd"].sum() == pytest.approx(whole["total_rate"][0] * 1200)

@@ -12,7 +12,7 @@ import polars as pl
 from entrepot.errors import LawError, Unresolved
 from entrepot.law.book import Book, Regime
 from entrepot.law.cases import Cases, MissingFact, Reach, hit_of
-from entrepot.law.combine import Array, Hit, combine
+from entrepot.law.combine import Amounts, Array, Hit, combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
 from entrepot.law.parts import ledger_lines, make_parts, merge, position
@@ -111,8 +111,8 @@ class Panel:
     """A ledger made ready for many days of one law.
 
     Lines that the law can't tell apart are one case; `group`, `value` and `duty` have an entry per case: the
-    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none). `estimated` names the
-    facts that rest on estimates.
+    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none). `lines` is the table
+    that was assessed, `estimated` names the facts that rest on estimates.
     """
 
     book: Book
@@ -123,6 +123,7 @@ class Panel:
     group: np.ndarray[tuple[int], np.dtype[np.intp]]
     value: Array
     duty: Array
+    lines: pl.DataFrame
     estimated: tuple[str, ...]
     notes: tuple[str, ...]
     _hits: dict[tuple[int, int], Hit | None] = field(default_factory=dict)
@@ -132,11 +133,22 @@ class Panel:
 
         Raises Unresolved, naming fact, measure and value, if a fact is missing.
         """
-        hits = [hit for m in self.regimes[day].measures if (hit := self._hit(m, day)) is not None]
+        hits = self._hits_on(day)
         labels = [hit.measure.id if by_measure else hit.measure.family for hit in hits]
         slots = {label: slot for slot, label in enumerate(dict.fromkeys(labels))}
         amounts = combine(hits, [slots[label] for label in labels], len(slots), len(self.cases))
         return {label: amounts.by_slot[slot] for label, slot in slots.items()}
+
+    def charge(self, day: date) -> tuple[list[Hit], Amounts]:
+        """The measures that reach a case on a day, and what each charges (one slot a measure).
+
+        Raises Unresolved as `charged` does.
+        """
+        hits = self._hits_on(day)
+        return hits, combine(hits, list(range(len(hits))), len(hits), len(self.cases))
+
+    def _hits_on(self, day: date) -> list[Hit]:
+        return [hit for m in self.regimes[day].measures if (hit := self._hit(m, day)) is not None]
 
     def table(self, days: Sequence[date], kind: str | None = None) -> pl.DataFrame:
         """The rates of some days by group, and by authority, family or measure if `kind` names one of these."""
@@ -241,10 +253,12 @@ def compile_panel(
     given: Sequence[Given] = (),
     readings: Mapping[str, str] | None = None,
     as_known: date | None = None,
+    every_rate: bool = False,
 ) -> Panel:
     """Make a ledger ready for the regimes of some days.
 
-    `by` names line columns (`BY_LINE`) that the result is to be grouped by. Raises LawError for facts that
+    `by` names line columns (`BY_LINE`, or `line`) that the result is to be grouped by; `every_rate` keeps the
+    rate that the ledger's duties show even where it cancels in what was added. Raises LawError for facts that
     nobody asks for, Unresolved if the ledger's base duties can't be told apart for want of a fact.
     """
     settled = book.with_readings(readings or {})
@@ -257,7 +271,8 @@ def compile_panel(
     ).by_class(measures)
     product = class_of[position(table["product"], codes.to_list())]
     parts, estimated, fact_notes = make_parts(table, product, measures, reach, sorted(regimes), book, given)
-    parts = with_residual(parts, table, regimes, reach, book, [g for g in given if g.name == book.residual])
+    general = [g for g in given if g.name == book.residual]
+    parts = with_residual(parts, table, regimes, reach, book, general, everywhere=every_rate)
     groups, merged = merge(parts, table, by)
     return Panel(
         book=settled,
@@ -268,6 +283,7 @@ def compile_panel(
         group=merged.group,
         value=merged.value,
         duty=merged.duty,
+        lines=table,
         estimated=tuple(estimated),
         notes=(*notes, *fact_notes),
     )

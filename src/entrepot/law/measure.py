@@ -332,6 +332,12 @@ class Measure(Part):
             names.append(f"quantity.{self.rate.unit}")
         return tuple(dict.fromkeys(names))
 
+    def how(self) -> str:
+        """How it is charged, in words: the rate, and on which part of the value."""
+        if self.portion is None:
+            return str(self.rate)
+        return f"{self.rate} on {'the rest beside ' if self.portion.rest else ''}{self.portion.fact}"
+
     def read_as(self, name: str | None) -> Measure:
         """The measure with one of its readings settled (the first, if `name` is None).
 

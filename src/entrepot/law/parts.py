@@ -64,13 +64,19 @@ def ledger_lines(
             f"{ledger.source}: has imports of {', '.join(sorted(others))}, but {book.title} is the law of "
             f"{book.importer}; keep the lines of {book.importer} only"
         )
-    if missing := [name for name in by if not name.startswith("hs") and name not in ledger.table.columns]:
+    if missing := [
+        name
+        for name in by
+        if name != "line" and not name.startswith("hs") and name not in ledger.table.columns
+    ]:
         raise LedgerError(
             f"{ledger.source}: has no column {missing[0]!r} to list by; it has {', '.join(ledger.table.columns)}"
         )
     scopes = {measure.products for measure in measures}
     listed = {code for s in scopes for code in prefixes((*s.include, *s.exclude), book.lists) if code != "*"}
     split, _ = ledger.split_to(listed)
+    if "line" in by:
+        return split.table.with_row_index("line", 1), list(split.notes)
     return (split.table if "origin" in by else split.counted_once()), list(split.notes)
 
 
