@@ -127,7 +127,7 @@ def content(bill: Bill, *, direct: bool = False, estimate: Estimator | None = No
     pieces: list[Piece] = []
     for part in bill.root.parts:
         path = f"{bill.name} / {part.name}"
-        pieces += [_whole(path, part)] if direct else list(_spread(path, part, estimate))
+        pieces += [_whole(path, part)] if direct else list(spread(path, part, estimate))
     pieces += [
         _at(f"{bill.name}: {c.name or c.kind}", c.value_usd, (c.economy,))
         for c in bill.root.charges
@@ -152,7 +152,8 @@ def _at(path: str, value: Decimal, origins: tuple[str, ...]) -> Piece:
     return Piece(path, value, "origin", low, dict.fromkeys(origins, 1.0))
 
 
-def _spread(path: str, part: Part, estimate: Estimator | None) -> Iterator[Piece]:
+def spread(path: str, part: Part, estimate: Estimator | None) -> Iterator[Piece]:
+    """The pieces of one node and all below it; they add up to its value."""
     if part.content is not None:
         left = max(0.0, 1 - sum(part.content.values()))
         high = dict(part.content) | ({ANYWHERE: left} if left > 1e-9 else {})
@@ -162,7 +163,7 @@ def _spread(path: str, part: Part, estimate: Estimator | None) -> Iterator[Piece
         yield _leaf(path, part.product, part.value_usd, part.origins, estimate)
         return
     for child in part.parts:
-        yield from _spread(f"{path} / {child.name}", child, estimate)
+        yield from spread(f"{path} / {child.name}", child, estimate)
     for charge in part.charges:
         yield _at(f"{path}: {charge.name or charge.kind}", charge.value_usd, (charge.economy,))
     if part.rest_usd:

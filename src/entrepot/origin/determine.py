@@ -71,9 +71,11 @@ class Determination:
         """The outcome in a word or two."""
         if self.answer != "resolved":
             return self.answer
-        if self.rule_set.preferential or self.origin is None:
+        if self.rule_set.preferential:
             return "originating" if self.qualifies else "not originating"
-        return f"origin {self.origin}"
+        if self.origin is not None:
+            return f"origin {self.origin}"
+        return "met" if self.qualifies else "not met"
 
 
 def determine(
@@ -125,7 +127,7 @@ def _readings(goods: Goods, rules: RuleSet, pick: str | None) -> list[Reading]:
     readings = []
     for rule in candidates:
         finding = judge(rule.rule, goods, tolerance, by_part_102)
-        origin = goods.made_in if finding.met else finding.deciding().origin
+        origin = goods.made_in if finding.met and rules.preferential else finding.deciding().origin
         readings.append(Reading(rule, finding, origin))
     return readings
 
@@ -216,7 +218,7 @@ def _materials(
         if child.role in NEUTRAL:
             continue
         looked_through = child.parts and _same_producer(child, producer, rules, zone)
-        status, why = _status(child, where, producer, facts, rules, zone)
+        status, why = status_of(child, where, producer, facts, rules, zone)
         if looked_through and status is not True:
             yield from _materials(child, where, producer, facts, rules, zone)
         else:
@@ -240,7 +242,7 @@ def _same_producer(part: Part, producer: str, rules: RuleSet, zone: frozenset[st
     return full or (part.made and place == producer)
 
 
-def _status(
+def status_of(
     part: Part,
     path: str,
     producer: str,

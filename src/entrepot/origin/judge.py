@@ -117,7 +117,13 @@ def _wholly_obtained(rule: WhollyObtained, goods: Goods) -> Finding:
         elif material.wholly_obtained is None or material.originating is None or concerned is None:
             missing.append(f"whether {material.path} is wholly obtained")
     if against:
-        return Finding(str(rule), rule.kind, False, f"{len(against)} of them are not", parts=tuple(against))
+        return Finding(
+            str(rule),
+            rule.kind,
+            False,
+            f"{len(against)} of {len(goods.materials)} materials are not",
+            parts=tuple(against),
+        )
     if missing:
         return _open(rule, missing)
     return Finding(str(rule), rule.kind, True, "no material of these is of another origin")
@@ -129,13 +135,13 @@ def _change(rule: Change, goods: Goods, tolerance: Tolerance | None) -> Finding:
     for material in goods.materials:
         if material.originating is True or material.role in CLASSIFIED_WITH:
             continue
-        barred, why = _barred(rule, goods.product, material)
-        if barred is False:
+        stopped, why = barred(rule, goods.product, material)
+        if stopped is False:
             continue
-        if barred and material.originating is False:
+        if stopped and material.originating is False:
             against.append((material, why))
         else:
-            unknown = _code(material) if barred is None else _origin(material)
+            unknown = _code(material) if stopped is None else _origin(material)
             perhaps.append((material, unknown))
     named = tuple(_because(m, why) for m, why in against)
     if not against and not perhaps:
@@ -181,7 +187,7 @@ def _allowance(rule: Change, tolerance: Tolerance | None) -> tuple[float | None,
     return None, "ex-works", ""
 
 
-def _barred(rule: Change, product: str, material: Material) -> tuple[bool | None, str]:
+def barred(rule: Change, product: str, material: Material) -> tuple[bool | None, str]:
     """Whether the rule keeps a non-originating material out, and why."""
     if rule.only:
         inside = within(material.product, rule.only)
