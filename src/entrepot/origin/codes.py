@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 _RANGE = re.compile(r"\*|(\d{2,10})(?:-(\d{2,10}))?")
@@ -30,8 +30,10 @@ def span(code: str) -> tuple[int, int]:
     return low, high
 
 
-def within(product: str, codes: Iterable[str]) -> bool | None:
+def within(product: str, codes: Collection[str]) -> bool | None:
     """Whether a product lies in any of the ranges; None if its code is too short to tell, or missing."""
+    if "*" in codes:
+        return True
     if not product:
         return None
     low, high = span(product)

@@ -264,6 +264,8 @@ def status_of(
         if found and any(f.met is None for f in found):
             return None, f"open by its own rule: {', '.join(found[0].missing[:2])}"
         return False, "does not meet the rule of its own product"
+    if part.made and part.parts and not part.product:
+        return False, "made by the producer, without a code of its own: its materials count"
     if not part.origins:
         return None, "origin unknown"
     inside = {origin in zone for origin in part.origins}

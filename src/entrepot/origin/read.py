@@ -153,7 +153,7 @@ def parse_bill(text: str, file: str = "bill") -> Bill:
     except (UnicodeDecodeError, ValidationError) as error:
         raise BillError(f"{file}: {_first(error, entries)}") from None
     try:
-        bill = _Builder(read, file).bill()
+        bill = Builder(read, file).bill()
     except UnknownCode as error:
         raise BillError(f"{file}: {error}") from None
     check(bill)
@@ -195,7 +195,7 @@ def _path(entry: Mapping[str, Any], entries: Mapping[str, Any]) -> str:
     return " / ".join(reversed(names))
 
 
-class _Builder:
+class Builder:
     """Puts the flat entries together into a tree."""
 
     def __init__(self, read: BillFile, file: str) -> None:
@@ -233,6 +233,7 @@ class _Builder:
                 at = self.entries[at].into
 
     def bill(self) -> Bill:
+        """The bill; see `read_bill` for what is raised."""
         top = self.read.product
         made_in = self._economy(top.made_in, top.name)
         parts = tuple(self._part(e, top.name, made_in, Decimal(1)) for e in self.below.get(None, ()))
