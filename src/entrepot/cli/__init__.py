@@ -8,10 +8,12 @@ import sys
 
 import typer
 
-from entrepot.cli import data, law
+from entrepot.cli import bill, data, law
 from entrepot.cli.duty import duty
+from entrepot.cli.origin import origin
 from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
+from entrepot.cli.source import source
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -25,6 +27,9 @@ app = typer.Typer(
 app.command()(rates)
 app.command()(duty)
 app.command()(panel)
+app.command()(origin)
+app.command()(source)
+app.add_typer(bill.app, name="bill")
 app.add_typer(law.app, name="law")
 app.add_typer(data.app, name="data")
 

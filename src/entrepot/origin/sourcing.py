@@ -132,6 +132,13 @@ class Planner:
             raise Infeasible(self._why([*capped], self.ways))
         return self._plan(*found[1:])
 
+    def cheapest_untaxed(self) -> Plan:
+        """The bill of least delivered cost, whatever the law and the rules say: what an evader would buy."""
+        band = Band({}, 0.0, {})
+        x = solve(self.choice, [], self._cost(band))
+        assert x is not None  # without limits there is always a choice
+        return self._plan(x, band, [])
+
     def least(self, economy: str) -> float:
         """The least share of an economy's content that any choice reaches: a fraction."""
         return least_share(self.choice, cap(economy, 0.0, self.terms), self.ways)
