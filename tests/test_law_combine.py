@@ -53,6 +53,28 @@ def test_a_setting_measure_replaces_what_came_before_it() -> None:
     assert added(measure(id="a", rate=0.1), early) == pytest.approx(0.5)
 
 
+def test_setting_replaces_what_lies_on_the_part_it_hits() -> None:
+    # 30 % of the value is metal and pays for that; the rest pays 20 %, or 40 % in lieu of it.
+    metal = measure(id="metal", family="gamma", rate=0.5, portion={"fact": "metal.steel"})
+    general = measure(id="a", rate=0.2, unless=["gamma"])
+    instead = measure(id="b", family="beta", rate=0.4, unless=["gamma"], sets=["alpha"])
+    given = [Given("metal.steel", 0.3)]
+    assert added(metal, general, instead, given=given) == pytest.approx(0.3 * 0.5 + 0.7 * 0.4)
+    half = measure(id="b", family="beta", rate=0.4, portion={"fact": "content.CHN"}, sets=["alpha"])
+    both = [Given("content.CHN", 0.5)]
+    assert added(measure(id="a", rate=0.2), half, given=both) == pytest.approx(0.5 * 0.2 + 0.5 * 0.4)
+
+
+def test_an_option_of_a_programme_is_asked_only_where_a_measure_names_it() -> None:
+    records = ledger(
+        ("MEX", "7326908688", 1.0, 0.0), ("VNM", "7326908688", 1.0, 0.0), programme__USMCA=[0.6, None]
+    )
+    usmca = measure(id="a", rate=0.25, origins=["MEX"], when=[{"fact": "programme", "is_not": "USMCA"}])
+    other = measure(id="b", rate=0.1, origins=["VNM"], when=[{"fact": "programme", "is": "GSP"}])
+    table = rates(records, book(usmca, other), on=[DAY], given=[Given("programme.GSP", 0.3)]).table
+    assert table["added_rate"].to_list() == pytest.approx([0.4 * 0.25, 0.3 * 0.1])
+
+
 def test_a_floor_tops_up_and_a_ceiling_cuts() -> None:
     floor = measure(id="deal", rate={"floor": 0.15, "of": ["mfn"]})
     assert added(MFN, floor) == pytest.approx(0.15 - 0.029)
@@ -101,6 +123,12 @@ def test_programmes_exclude_each_other() -> None:
     shares = [Given("programme.USMCA", 0.6), Given("programme.GSP", 0.3)]
     assert added(usmca, other, given=shares) == pytest.approx(0.4 * 0.25 + 0.3 * 0.1)
     assert added(usmca, other, given=[Given("programme", "USMCA")]) == 0.0
+
+
+def test_programme_shares_above_the_whole_are_refused() -> None:
+    two = [measure(id=i, rate=0.1, when=[{"fact": "programme", "is": i}]) for i in ("USMCA", "GSP")]
+    with pytest.raises(LawError, match=r"'programme'.*come to 1\.3"):
+        added(*two, given=[Given("programme.USMCA", 0.7), Given("programme.GSP", 0.6)])
 
 
 def test_two_that_set_each_other_need_an_order() -> None:

@@ -115,6 +115,12 @@ def test_an_unknown_rate_leaves_the_total_unknown_and_says_so() -> None:
     assert ask(book(mfn, GENERAL), "mfn=0.029").outcomes[0].total_usd == Decimal("3245.39")
 
 
+def test_a_specific_duty_takes_the_quantity_of_the_entry() -> None:
+    per_kilo = book(measure(rate={"ad_valorem": 0.05, "specific": 0.5, "unit": "kg"}))
+    assert ask(per_kilo).missing == ("quantity.kg",)
+    assert ask(per_kilo, "quantity.kg=300").outcomes[0].total_usd == Decimal("858.60")
+
+
 def test_a_code_shorter_than_the_law_is_unresolved_by_product() -> None:
     listed = measure(id="listed", family="beta", rate=0.5, products=["7326908688"])
     answer = ask(book(GENERAL, listed), product="7326.90.86")

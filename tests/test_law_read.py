@@ -73,6 +73,7 @@ def test_a_book_is_read(write: Write) -> None:
             ["'weight'", "facts.toml"],
         ),
         (("from = 2025-03-12", 'from = "12 March"'), ["'steel'", "from", "12 March"]),
+        (("rate = 0.25", 'rate = 0.25\nimporter = "VNM"'), ["'steel'", "'VNM'", "one importer"]),
         (("[[measure]]", "[[measures]]"), ["unknown key 'measures'", "[[measure]]"]),
         (("rate = 0.25", "rate = "), ["measures.toml", "not valid TOML", "line"]),
     ],

@@ -47,11 +47,19 @@ ENOUGH, SOME, FEW = 0.6, 0.3, 0.05  # shares of value: see `mfn_rates`
 
 
 def metal_shares(path: Path, full: pl.DataFrame) -> pl.DataFrame:
-    """Metal shares of 10-digit products, and of 8-digit ones as means weighted by value."""
-    fine = pl.read_csv(path, infer_schema=False).select(
+    """Metal shares of 10-digit products, and of 8-digit ones as means weighted by value.
+
+    Shares that come to more than 1 together are brought down to 1 (the source goes up to 1.8 in copper).
+    Traded products that the source lacks take the mean of the listed ones with which they share most digits.
+    """
+    listed = pl.read_csv(path, infer_schema=False).select(
         pl.col("hs10").alias("product"),
         *(pl.col(column).cast(pl.Float64).alias(name) for column, name in METALS.items()),
     )
+    together = pl.max_horizontal(1.0, pl.sum_horizontal(*METALS.values()))
+    listed = listed.with_columns(pl.col(name) / together for name in METALS.values())
+    missing = full.select("product").unique().join(listed, on="product", how="anti").sort("product")
+    fine = pl.concat([listed, neighbours(missing, listed)]).sort("product")
     weight = full.group_by("product").agg(pl.col("value_usd").sum())
     weighted = (
         fine.join(weight, on="product", how="left")
@@ -69,6 +77,19 @@ def metal_shares(path: Path, full: pl.DataFrame) -> pl.DataFrame:
     coarse = weighted.group_by("product", maintain_order=True).agg(means)
     rounded = [pl.col(m).round(4).cast(pl.Float32) for m in METALS.values()]
     return pl.concat([coarse, fine]).sort("product").with_columns(rounded)
+
+
+def neighbours(missing: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
+    """The means of the listed products under the longest stem (8, 6, 4, 2 digits) that each missing one shares."""
+    found = missing.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in METALS.values())
+    for digits in (8, 6, 4, 2):
+        stem = pl.col("product").str.slice(0, digits)
+        means = listed.group_by(stem.alias("stem")).agg(pl.col(*METALS.values()).mean())
+        near = found.select("product", stem.alias("stem")).join(
+            means, on="stem", how="left", maintain_order="left"
+        )
+        found = found.with_columns(pl.coalesce(name, near[name]).alias(name) for name in METALS.values())
+    return found.drop_nulls()
 
 
 def usmca_table(path: Path, full: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -98,6 +99,18 @@ def _write(frame: pl.DataFrame, form: Format, out: Path, title: str) -> None:
 
 def _serialised(frame: pl.DataFrame, form: Format) -> str:
     return frame.write_csv() if form is Format.csv else frame.write_json() + "\n"
+
+
+@contextmanager
+def working(on: str) -> Iterator[None]:
+    """Say on a terminal's stderr what is being worked on, until it is done."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(on):
+        yield
 
 
 def key_values(rows: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from entrepot import economies
 from entrepot.cli.options import BookOption, FactOption, WithOption, open_book
-from entrepot.cli.output import Format, as_text, day, emit, note
+from entrepot.cli.output import Format, as_text, day, emit, note, working
 from entrepot.errors import EntrepotError
 
 if TYPE_CHECKING:
@@ -50,12 +50,14 @@ def panel(
         raise EntrepotError(f"--until {until} is not after --since {since}")
     days = [d for d in law.change_days() if first <= d < end]
     given = [parse_given(text) for text in facts or []]
-    by_origin = effective_rates(records, law, on=days, given=given)
-    by_authority = effective_rates(records, law, on=days, by=["authority"], given=given)
+    with working(f"assessing the ledger on {len(days)} days"):
+        by_origin = effective_rates(records, law, on=days, given=given)
+        by_authority = effective_rates(records, law, on=days, by=["authority"], given=given)
     sys.stdout.write(_tables(by_origin.table, by_authority.table, law, records, partners))
     note(by_origin.notes)
     chosen = [economies.find(code) for code in draw.split(",")]
-    written = _write(by_origin.table, by_authority.table, law, first, end, chosen, out)
+    with working(f"writing to {out}"):
+        written = _write(by_origin.table, by_authority.table, law, first, end, chosen, out)
     sys.stdout.write("written: " + ", ".join(map(str, written)) + "\n")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,8 @@ from entrepot.cli.options import (
     open_book,
     parse_readings,
 )
-from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, note
+from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, note, working
+from entrepot.errors import EntrepotError
 
 
 def rates(
@@ -49,28 +50,49 @@ def rates(
             "--set-aside", help="Write rejected rows here and go on without them.", show_default=False
         ),
     ] = None,
+    assumed: Annotated[
+        bool,
+        typer.Option("--assumptions", help="Show instead what each assumed fact moves, on the days of --on."),
+    ] = False,
     form: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
     """Effective rates over a ledger: what was paid, what was added since, and the total."""
     from entrepot import ledger as ledgers
     from entrepot.law.assess import rates as effective_rates
+    from entrepot.law.assumptions import assumptions
     from entrepot.law.facts import parse_given
 
-    law = open_book(book, overlays)
-    records = (
-        ledgers.embedded()
-        if ledger is None
-        else ledgers.read(ledger, importer=law.importer, rejected=set_aside)
-    )
-    result = effective_rates(
-        records,
-        law,
-        on=sorted({day(text) for text in on}) if on else None,
-        by=[name.strip() for name in by.split(",") if name.strip()],
-        given=[parse_given(text) for text in facts or []],
-        readings=parse_readings(readings),
-        as_known=None if as_known is None else day(as_known),
-    )
+    with working("reading law and ledger"):
+        law = open_book(book, overlays)
+        records = (
+            ledgers.embedded()
+            if ledger is None
+            else ledgers.read(ledger, importer=law.importer, rejected=set_aside)
+        )
+    question: Any = {
+        "given": [parse_given(text) for text in facts or []],
+        "readings": parse_readings(readings),
+        "as_known": None if as_known is None else day(as_known),
+    }
+    if assumed:
+        if not on:
+            raise EntrepotError(
+                "--assumptions: name the days with --on; each asks the whole ledger several times"
+            )
+        with working("assessing the ledger under each possibility"):
+            moved = assumptions(records, law, on=sorted({day(text) for text in on}), **question)
+        emit(
+            moved, form, out, title=f"{law.title}: total rate if a fact held nowhere, as assumed, everywhere"
+        )
+        return
+    with working("assessing the ledger"):
+        result = effective_rates(
+            records,
+            law,
+            on=sorted({day(text) for text in on}) if on else None,
+            by=[name.strip() for name in by.split(",") if name.strip()],
+            **question,
+        )
     emit(result.table, form, out, title=f"{law.title}: rates on {records.source}")
     note(result.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -15,8 +15,8 @@ from entrepot.law.cases import Cases, MissingFact, Reach, hit_of
 from entrepot.law.combine import Array, Hit, combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
-from entrepot.law.parts import ledger_lines, make_parts, merge, with_ledger_rates
-from entrepot.law.scope import ProductIndex
+from entrepot.law.parts import ledger_lines, make_parts, merge, position, with_ledger_rates
+from entrepot.law.scope import ProductIndex, membership_epoch
 from entrepot.ledger import Ledger
 from entrepot.suggest import near
 
@@ -78,9 +78,7 @@ def rates(
         as_known=as_known,
     )
     kind = by_law[0] if by_law else None
-    base = panel.charged(book.base_day, by_measure=kind == "measure")
-    tables = [panel.table(day, base, kind).select("on", *by, *_NUMBERS) for day in on]
-    return Rates(pl.concat(tables) if tables else panel.table(book.base_day, base).clear(), panel.notes)
+    return Rates(panel.table(on, kind).select("on", *by, *_NUMBERS), panel.notes)
 
 
 _NUMBERS = ("value_usd", "base_rate", "added_rate", "total_rate", "added_duty_usd")
@@ -91,7 +89,8 @@ class Panel:
     """A ledger made ready for many days of one law.
 
     Lines that the law can't tell apart are one case; `group`, `value` and `duty` have an entry per case: the
-    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none).
+    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none). `estimated` names the
+    facts that rest on estimates.
     """
 
     book: Book
@@ -102,48 +101,74 @@ class Panel:
     group: np.ndarray[tuple[int], np.dtype[np.intp]]
     value: Array
     duty: Array
+    estimated: tuple[str, ...]
     notes: tuple[str, ...]
+    _hits: dict[tuple[int, int], Hit | None] = field(default_factory=dict)
 
     def charged(self, day: date, *, by_measure: bool = False) -> dict[str, Array]:
         """What the regime of a day charges each case: fractions of value by family, or by measure.
 
         Raises Unresolved, naming fact, measure and value, if a fact is missing.
         """
-        hits = []
-        for measure in self.regimes[day].measures:
+        hits = [hit for m in self.regimes[day].measures if (hit := self._hit(m, day)) is not None]
+        labels = [hit.measure.id if by_measure else hit.measure.family for hit in hits]
+        slots = {label: slot for slot, label in enumerate(dict.fromkeys(labels))}
+        amounts = combine(hits, [slots[label] for label in labels], len(slots), len(self.cases))
+        return {label: amounts.by_slot[slot] for label, slot in slots.items()}
+
+    def table(self, days: Sequence[date], kind: str | None = None) -> pl.DataFrame:
+        """The rates of some days by group, and by authority, family or measure if `kind` names one of these."""
+        base = self.charged(self.book.base_day, by_measure=kind == "measure")
+        blocks = [block for day in days for block in self._blocks(day, base, kind)]
+        n = len(self.groups)
+        order = np.tile(np.arange(n), len(blocks))
+        frame = self.groups[order].with_columns(
+            pl.Series("on", np.repeat(np.array([b.on for b in blocks], dtype="datetime64[D]"), n)),
+            pl.Series("label", [b.label for b in blocks], dtype=pl.String).gather(
+                np.repeat(np.arange(len(blocks)), n)
+            ),
+            pl.Series("value_usd", self._sum(self.value)[order]),
+            pl.Series("paid", np.concatenate([_EMPTY, *(b.paid for b in blocks)])).fill_nan(None),
+            pl.Series("added_duty_usd", np.concatenate([_EMPTY, *(b.added for b in blocks)])),
+        )
+        share = pl.when(pl.col("value_usd") > 0)
+        frame = frame.with_columns(
+            base_rate=share.then(pl.col("paid") / pl.col("value_usd")),
+            added_rate=share.then(pl.col("added_duty_usd") / pl.col("value_usd")),
+        ).with_columns(total_rate=pl.col("base_rate") + pl.col("added_rate"))
+        if kind is None:
+            return frame.drop("label")
+        return frame.rename({"label": kind}).sort("on", *self.groups.columns, maintain_order=True)
+
+    def _blocks(self, day: date, base: Mapping[str, Array], kind: str | None) -> list[_Block]:
+        """The sums of one day: a block for all law together or, by `kind`, what was paid and each part added."""
+        now = self.charged(day, by_measure=kind == "measure")
+        paid, none = self._sum(self.duty), np.zeros(len(self.groups))
+        if kind is None:
+            change = sum(now.values(), start=_NOTHING) - sum(base.values(), start=_NOTHING)
+            return [_Block(day, None, paid, self._sum(self.value * change))]
+        added: dict[str, Array] = {}
+        for slot in dict.fromkeys([*base, *now]):
+            label = self.book.title_of(slot) if kind == "authority" else slot
+            change = now.get(slot, _NOTHING) - base.get(slot, _NOTHING)
+            added[label] = added.get(label, none) + self._sum(self.value * change)
+        return [
+            _Block(day, PAID, paid, none),
+            *(_Block(day, name, none, added[name]) for name in sorted(added)),
+        ]
+
+    def _hit(self, measure: Measure, day: date) -> Hit | None:
+        """The measure on the cases; the same for all days on which groups have the same members."""
+        key = (id(measure), membership_epoch(day))
+        if key not in self._hits:
             try:
                 hit = hit_of(measure, self.cases, self.reach, day)
             except MissingFact as missing:
                 raise Unresolved(self._unresolved(missing, measure, day)) from None
             if hit is not None:
                 self._check_rate(hit, day)
-                hits.append(hit)
-        labels = [hit.measure.id if by_measure else hit.measure.family for hit in hits]
-        slots = {label: slot for slot, label in enumerate(dict.fromkeys(labels))}
-        amounts = combine(hits, [slots[label] for label in labels], len(slots), len(self.cases))
-        return {label: amounts.by_slot[slot] for label, slot in slots.items()}
-
-    def table(self, day: date, base: Mapping[str, Array], kind: str | None = None) -> pl.DataFrame:
-        """The rates of one day by group, and by authority, family or measure if `kind` names one of these.
-
-        `base` is what was charged on the base day, by the same slots.
-        """
-        now = self.charged(day, by_measure=kind == "measure")
-        added: dict[str, Array] = {}
-        for slot in dict.fromkeys([*base, *now]):
-            label = self.book.title_of(slot) if kind == "authority" else slot
-            change = now.get(slot, _ZERO) - base.get(slot, _ZERO)
-            added[label] = added.get(label, _ZERO) + self._sum(self.value * change)
-        paid, none = self._sum(self.duty), np.zeros(len(self.groups))
-        if kind is None:
-            return self._rows(day, paid, sum(added.values(), start=none))
-        rows = [self._rows(day, paid, none, pl.lit(PAID).alias(kind))]
-        rows += [self._rows(day, none, added[label], pl.lit(label).alias(kind)) for label in sorted(added)]
-        return (
-            pl.concat(rows).sort(self.groups.columns, maintain_order=True)
-            if self.groups.columns
-            else pl.concat(rows)
-        )
+            self._hits[key] = hit
+        return self._hits[key]
 
     def _check_rate(self, hit: Hit, day: date) -> None:
         unknown = np.isnan(np.broadcast_to(hit.rate, hit.cases.shape))
@@ -154,21 +179,6 @@ class Panel:
     def _sum(self, amounts: Array) -> Array:
         sums = np.bincount(self.group, np.broadcast_to(amounts, self.group.shape), len(self.groups))
         return sums.astype(np.float64)
-
-    def _rows(self, day: date, paid: Array, added: Array, *label: pl.Expr) -> pl.DataFrame:
-        value = self._sum(self.value)
-        share = pl.when(pl.col("value_usd") > 0)
-        frame = self.groups.with_columns(
-            *label,
-            pl.lit(day).alias("on"),
-            value_usd=value,
-            paid=pl.Series(paid).fill_nan(None),
-            added_duty_usd=added,
-        )
-        return frame.with_columns(
-            base_rate=share.then(pl.col("paid") / pl.col("value_usd")),
-            added_rate=share.then(pl.col("added_duty_usd") / pl.col("value_usd")),
-        ).with_columns(total_rate=pl.col("base_rate") + pl.col("added_rate"))
 
     def _unresolved(self, missing: MissingFact, measure: Measure, day: date) -> str:
         usd = float(self.value[missing.cases].sum())
@@ -182,7 +192,18 @@ class Panel:
         )
 
 
-_ZERO: Array = np.zeros(1)
+@dataclass(frozen=True)
+class _Block:
+    """Sums by group (USD) of one day, of the whole law or of the part that `label` names."""
+
+    on: date
+    label: str | None
+    paid: Array
+    added: Array
+
+
+_NOTHING: Array = np.zeros(1)
+_EMPTY: Array = np.zeros(0)
 
 
 def compile_panel(
@@ -201,14 +222,17 @@ def compile_panel(
     nobody asks for, Unresolved if the ledger's base duties can't be told apart for want of a fact.
     """
     settled = book.with_readings(readings or {})
-    regimes = {day: settled.regime(day, as_known) for day in {*days, book.base_day}}
+    regimes = {day: settled.regime(day, as_known) for day in sorted({*days, book.base_day})}
     measures = list({id(m): m for regime in regimes.values() for m in regime.measures}.values())
     table, notes = ledger_lines(ledger, measures, book, by)
     codes, origins = table["product"].unique().sort(), table["origin"].unique().sort()
-    reach = Reach(ProductIndex(codes.to_list()), origins.to_list(), book.lists, book.tables)
-    parts, fact_notes = make_parts(table, measures, reach, sorted(regimes), book, given)
+    reach, class_of = Reach(
+        ProductIndex(codes.to_list()), origins.to_list(), book.lists, book.tables
+    ).by_class(measures)
+    product = class_of[position(table["product"], codes.to_list())]
+    parts, estimated, fact_notes = make_parts(table, product, measures, reach, sorted(regimes), book, given)
     parts = with_ledger_rates(parts, table, regimes, reach, book)
-    groups, merged = merge(parts, table, reach, measures, by)
+    groups, merged = merge(parts, table, by)
     return Panel(
         book=settled,
         regimes=regimes,
@@ -218,5 +242,6 @@ def compile_panel(
         group=merged.group,
         value=merged.value,
         duty=merged.duty,
+        estimated=tuple(estimated),
         notes=(*notes, *fact_notes),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from entrepot.errors import LawError, UnknownCode
 from entrepot.law.facts import Fact
-from entrepot.law.measure import Measure, in_family
+from entrepot.law.measure import Measure, lies_in
 from entrepot.law.scope import check_origins
 from entrepot.suggest import near
 
@@ -86,6 +86,13 @@ class Book:
             raise UnknownCode(f"{self.title} has no measure {measure_id!r}{near(measure_id, self._ids)}")
         return found
 
+    def in_order(self) -> list[Measure]:
+        """The measures by authority, as book.toml lists these, and then by time."""
+        authorities = list(dict.fromkeys(family.name.partition(".")[0] for family in self.families))
+        return sorted(
+            self.measures, key=lambda m: (authorities.index(m.family.partition(".")[0]), m.from_, m.id)
+        )
+
     def title_of(self, family: str) -> str:
         """The title of the widest declared family that holds `family`: s232.autos → Section 232."""
         return self._titles[family.partition(".")[0]]
@@ -149,17 +156,22 @@ class Book:
 
     def _check_names(self, measure: Measure) -> None:
         where = f"{self.source}: measure {measure.id!r}"
+        if measure.importer != self.importer:
+            raise LawError(
+                f"{where}: its importer is {measure.importer!r}, the book's is {self.importer!r}; "
+                "a book is the law of one importer"
+            )
         check_origins((*measure.origins.include, *measure.origins.exclude), where)
         declared = [family.name for family in self.families]
         readings = [(r.unless, r.sets) for r in measure.readings] or [(measure.unless, measure.sets)]
         named = {measure.family, *measure.rate.of}.union(*(set(a) | set(b) for a, b in readings))
         for family in sorted(named):
-            if not any(in_family(family, d) for d in declared):
+            if not lies_in(family, tuple(declared)):
                 raise LawError(
                     f"{where}: family {family!r} is not declared in book.toml{near(family, declared)}"
                 )
         for unless, _ in readings:
-            if any(in_family(measure.family, name) for name in unless):
+            if lies_in(measure.family, unless):
                 raise LawError(
                     f"{where}: `unless` names its own family {measure.family!r}; use products.exclude"
                 )

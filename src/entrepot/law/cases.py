@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from entrepot.errors import Unresolved
 from entrepot.law.combine import Array, Hit
-from entrepot.law.measure import Condition, Measure
+from entrepot.law.measure import Condition, Measure, Products
 from entrepot.law.scope import Mask, ProductIndex, membership_epoch, rate_for, reaches
 
 Index = NDArray[np.intp]
@@ -62,15 +62,37 @@ class Reach:
         self.origins = tuple(origins)
         self._lists = lists
         self._tables = tables
-        self._product_masks: dict[object, Mask] = {}
+        self._product_masks: dict[Products, Mask] = {}
         self._origin_rates: dict[object, Array] = {}
+
+    def by_class(self, measures: Iterable[Measure]) -> tuple[Reach, Index]:
+        """The reach of one product per class, and int (product): the class of each.
+
+        Products are of one class if every one of the measures reaches both or neither.
+        """
+        scopes = dict.fromkeys(m.products for m in measures)
+        masks = [self.product_mask_of(scope) for scope in scopes]
+        bits = np.packbits(np.array(masks, dtype=bool).reshape(len(masks), len(self.products.codes)), axis=0)
+        _, first, class_of = np.unique(bits, axis=1, return_index=True, return_inverse=True)
+        # In the order of their first products, so that sums run in the same order whatever the law.
+        order = np.argsort(first)
+        first, class_of = first[order], np.argsort(order)[class_of.ravel()]
+        classes = Reach(
+            ProductIndex([self.products.codes[i] for i in first]), self.origins, self._lists, self._tables
+        )
+        classes._product_masks = {scope: mask[first] for scope, mask in zip(scopes, masks, strict=True)}
+        classes._origin_rates = self._origin_rates
+        return classes, class_of
 
     def product_mask(self, measure: Measure) -> Mask:
         """bool (product): which products the measure reaches."""
-        key = measure.products
-        if key not in self._product_masks:
-            self._product_masks[key] = self.products.reached_by(key, self._lists)
-        return self._product_masks[key]
+        return self.product_mask_of(measure.products)
+
+    def product_mask_of(self, scope: Products) -> Mask:
+        """bool (product): which products lie in a scope."""
+        if scope not in self._product_masks:
+            self._product_masks[scope] = self.products.reached_by(scope, self._lists)
+        return self._product_masks[scope]
 
     def origin_rates(self, measure: Measure, day: date) -> Array:
         """float (origin): NaN where the measure doesn't reach; else its rate if that is by origin, or 0."""
@@ -107,7 +129,7 @@ def hit_of(measure: Measure, cases: Cases, reach: Reach, day: date) -> Hit | Non
         at = at[holds(condition, cases.facts, at)]
     if not len(at):
         return None
-    portion: Array | float = 1.0
+    portion = np.ones(len(at))
     if measure.portion is not None:
         share = known(cases.facts, measure.portion.fact, at)
         portion = 1 - share if measure.portion.rest else share
@@ -156,6 +178,17 @@ def known(facts: Mapping[str, Array], name: str, at: Index) -> Array:
     if missing.any():
         raise MissingFact(name, at[missing])
     return values
+
+
+def asked_by(measure: Measure) -> set[str]:
+    """The full names of the facts that a measure asks for; of a choice, the options it names."""
+    asked = set(measure.needs())
+    for condition in measure.when:
+        word = condition.is_ if condition.is_ is not None else condition.is_not
+        if isinstance(word, str):
+            asked.discard(condition.fact)
+            asked.add(f"{condition.fact}.{word}")
+    return asked
 
 
 def atoms(measures: Iterable[Measure]) -> dict[str, tuple[str, ...]]:

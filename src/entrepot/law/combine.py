@@ -6,8 +6,8 @@ A *case* is a product of an origin with settled facts. For each case, in this or
    the part that the families in its `unless` hit: p = portion · (1 - min(1, Σ p of those)).
 2. *Amount.* By ascending `order`; within one order
    a. measures that only add:  amount = p · rate;
-   b. measures that set:       what the families in `sets` came to so far is multiplied by 1 - p,
-                               then amount = p · rate;
+   b. measures that set:       what a family in `sets` came to so far is multiplied by 1 - min(1, p / q), with q
+                               the part of the value which that family hits, then amount = p · rate;
    c. limits:                  amount = p · max(0, floor - T) or p · min(0, ceiling - T), where T is what the
                                families in `of` came to.
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entrepot.errors import LawError
-from entrepot.law.measure import Measure, in_family
+from entrepot.law.measure import Measure, lies_in
 
 Array = NDArray[np.float64]
 
@@ -33,13 +33,13 @@ Array = NDArray[np.float64]
 class Hit:
     """A measure on the cases that its scope and conditions reach.
 
-    `cases`: ascending indices; `portion`, `rate`: a number, or one per entry of `cases` (`rate` is unused
-    for limits).
+    `cases`: ascending indices; `portion`: one per entry of `cases`; `rate`: a number, or one per entry
+    (unused for limits).
     """
 
     measure: Measure
     cases: NDArray[np.intp]
-    portion: Array | float
+    portion: Array
     rate: Array | float
 
 
@@ -60,6 +60,7 @@ def combine(hits: Sequence[Hit], slots: Sequence[int], n_slots: int, n_cases: in
     reach = _reach(hits, n_cases)
     by_slot = np.zeros((n_slots, n_cases))
     slots_in = _SlotsOfFamily(hits, slots)
+    covered = _Covered(hits, slots, reach, n_cases)
     levels = sorted({hit.measure.order for hit in hits})
     for level in levels:
         at_level = [i for i, hit in enumerate(hits) if hit.measure.order == level]
@@ -70,13 +71,13 @@ def combine(hits: Sequence[Hit], slots: Sequence[int], n_slots: int, n_cases: in
         for i in adders:
             by_slot[slots[i], hits[i].cases] += reach[i] * hits[i].rate
         for i in setters:
-            _replace(by_slot, slots_in(hits[i].measure.sets), hits[i].cases, reach[i])
+            _replace(by_slot, slots_in(hits[i].measure.sets), covered, hits[i].cases, reach[i])
         for i in setters:
             by_slot[slots[i], hits[i].cases] += reach[i] * hits[i].rate
         # Every limit of the level reads the same totals, then all are charged.
         charged = [(i, _limit(by_slot, slots_in(hits[i].measure.rate.of), hits[i], reach[i])) for i in limits]
         for i, amount in charged:
-            _replace(by_slot, slots_in(hits[i].measure.sets), hits[i].cases, reach[i])
+            _replace(by_slot, slots_in(hits[i].measure.sets), covered, hits[i].cases, reach[i])
             by_slot[slots[i], hits[i].cases] += amount
     return Amounts(by_slot, reach)
 
@@ -88,12 +89,39 @@ class _SlotsOfFamily:
         self._family_of = {slot: hit.measure.family for hit, slot in zip(hits, slots, strict=True)}
 
     def __call__(self, names: Sequence[str]) -> list[int]:
-        return [s for s, family in self._family_of.items() if any(in_family(family, n) for n in names)]
+        return [s for s, family in self._family_of.items() if lies_in(family, tuple(names))]
 
 
-def _replace(by_slot: Array, slots: Sequence[int], cases: NDArray[np.intp], reach: Array) -> None:
+class _Covered:
+    """The part of the value that the hits of a slot reach, per case; at most 1. Worked out when asked for."""
+
+    def __init__(
+        self, hits: Sequence[Hit], slots: Sequence[int], reach: Sequence[Array], n_cases: int
+    ) -> None:
+        self._of_slot: dict[int, list[tuple[Hit, Array]]] = {}
+        for hit, slot, part in zip(hits, slots, reach, strict=True):
+            self._of_slot.setdefault(slot, []).append((hit, part))
+        self._n_cases = n_cases
+        self._known: dict[int, Array] = {}
+
+    def __getitem__(self, slot: int) -> Array:
+        if slot not in self._known:
+            total = np.zeros(self._n_cases)
+            for hit, part in self._of_slot[slot]:
+                total[hit.cases] += part
+            self._known[slot] = np.minimum(total, 1.0)
+        return self._known[slot]
+
+
+def _replace(
+    by_slot: Array, slots: Sequence[int], covered: _Covered, cases: NDArray[np.intp], reach: Array
+) -> None:
     for slot in slots:
-        by_slot[slot, cases] *= 1 - reach
+        hit = covered[slot][cases]
+        # Both parts are taken to overlap as far as they go: a rate in lieu of another on the goods beside their
+        # metal content replaces all that the other, which is on the same part, came to.
+        share = np.divide(reach, hit, out=np.ones_like(hit), where=hit > reach)
+        by_slot[slot, cases] *= 1 - np.where(reach > 0, share, 0.0)
 
 
 def _limit(by_slot: Array, slots: Sequence[int], hit: Hit, reach: Array) -> Array:
@@ -111,6 +139,9 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
     """The part of the value that each hit reaches, one array per hit (step 1)."""
     reach: list[Array | None] = [None] * len(hits)
     coverage: dict[tuple[str, ...], Array] = {}
+    by_family: dict[str, list[int]] = {}
+    for i, hit in enumerate(hits):
+        by_family.setdefault(hit.measure.family, []).append(i)
 
     def settle(i: int, path: tuple[int, ...]) -> Array:
         done = reach[i]
@@ -120,14 +151,15 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
             circle = " → ".join(hits[j].measure.id for j in (*path[path.index(i) :], i))
             raise LawError(f"`unless` runs in a circle: {circle}; one of them has to apply first")
         hit = hits[i]
-        part = np.broadcast_to(np.asarray(hit.portion, dtype=float), hit.cases.shape)
+        part = hit.portion
         names = hit.measure.unless
         if names:
             if names not in coverage:
                 covered = np.zeros(n_cases)
-                for j, other in enumerate(hits):
-                    if any(in_family(other.measure.family, name) for name in names):
-                        covered[other.cases] += settle(j, (*path, i))
+                for family, members in by_family.items():
+                    if lies_in(family, names):
+                        for j in members:
+                            covered[hits[j].cases] += settle(j, (*path, i))
                 coverage[names] = 1 - np.minimum(covered, 1.0)
             part = part * coverage[names][hit.cases]
         reach[i] = part
@@ -144,9 +176,7 @@ def _check_commute(
         for position, i in enumerate(group):
             for j in group[:position]:
                 a, b = hits[i].measure, hits[j].measure
-                tangled = any(in_family(a.family, n) for n in reads(b)) or any(
-                    in_family(b.family, n) for n in reads(a)
-                )
+                tangled = lies_in(a.family, reads(b)) or lies_in(b.family, reads(a))
                 if tangled and _meet(hits[i].cases, reach[i], hits[j].cases, reach[j]):
                     raise LawError(
                         f"measures {a.id!r} and {b.id!r} both decide family {a.family!r} for the same goods, and "

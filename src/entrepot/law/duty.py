@@ -103,18 +103,27 @@ def duty(
 ) -> Duty:
     """What one entry of a product from an origin owes on a day.
 
+    A given quantity (`quantity.kg`) is that of the whole entry.
+
     Raises UnknownCode for a code that is none, LawError for a value below zero, a fact that isn't of its
     kind, or more than `MOST_OUTCOMES` possible outcomes.
     """
     code, place = products.parse(product), economies.find(origin)
     if value_usd < 0:
         raise LawError(f"value {value_usd}: a customs value is not negative")
+    given = [_per_usd(one, value_usd) for one in given]
     variants = _variants(book, code, place, on, readings or {}, as_known)
     outcomes: list[Outcome] = []
     for settled, names in variants:
         outcomes += _outcomes(settled, code, place, on, value_usd, given, names, as_known)
     merged, missing = _merge(outcomes)
     return Duty(code, place, on, value_usd, tuple(merged), missing)
+
+
+def _per_usd(given: Given, value_usd: Decimal) -> Given:
+    if not given.name.startswith("quantity.") or isinstance(given.value, str) or not value_usd:
+        return given
+    return Given(given.name, float(given.value) / float(value_usd), given.origin)
 
 
 def _variants(
@@ -162,7 +171,7 @@ def _outcomes(
     cases = _cases(picks, reach)
     hits = [hit for m in relevant if (hit := hit_of(m, cases, reach, on)) is not None]
     amounts = combine(hits, range(len(hits)), len(hits), len(cases))
-    known = [m for m in book.measures if as_known is None or m.published <= as_known]
+    known = [m for m in book.in_order() if as_known is None or m.published <= as_known]
     by_id = {id(hit.measure): slot for slot, hit in enumerate(hits)}
     outcomes = []
     for case, pick in enumerate(picks):
@@ -235,19 +244,24 @@ def _merge(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], tuple[str, ...]]
             kept = [_forget(group[0], name) for group in by_rest.values()]
         else:
             missing.append(name)
-    if len({(tuple(sorted(o.facts.items())), _owed(o)) for o in kept}) == len(
-        {tuple(sorted(o.facts.items())) for o in kept}
-    ):
-        # Every reading gives the same: nothing turns on how the text is read.
-        first: dict[object, Outcome] = {}
-        for outcome in kept:
-            first.setdefault(tuple(sorted(outcome.facts.items())), outcome)
-        kept = list(first.values())
-    return _collapse_products(kept), tuple(missing)
+    return _collapse_products(_collapse_readings(kept)), tuple(missing)
+
+
+def _collapse_readings(outcomes: list[Outcome]) -> list[Outcome]:
+    """One outcome, without a reading, wherever every reading of the text owes the same."""
+    by_facts: dict[object, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_facts.setdefault(tuple(sorted(outcome.facts.items())), []).append(outcome)
+    kept = []
+    for group in by_facts.values():
+        same = len({_owed(o) for o in group}) == 1
+        kept += [Outcome(group[0].facts, {}, group[0].considered)] if same else group
+    return kept
 
 
 def _owed(outcome: Outcome) -> tuple[tuple[str, Decimal | None], ...]:
-    return tuple((line.measure.id, line.duty_usd) for line in outcome.applied)
+    """What makes one outcome differ from another: the measures that cost something, and how much."""
+    return tuple((line.measure.id, line.duty_usd) for line in outcome.applied if line.duty_usd != 0)
 
 
 def _forget(outcome: Outcome, name: str) -> Outcome:

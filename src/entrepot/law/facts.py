@@ -87,11 +87,11 @@ def parse_given(text: str) -> Given:
         raise LawError(f"--fact {text!r}: write NAME=VALUE or NAME=ORIGIN:VALUE, e.g. transshipped=VNM:0.161")
     origin, colon, rest = value.partition(":")
     if not colon:
-        return Given(name, _value(value, text))
-    return Given(name, _value(rest, text), origin.strip())
+        return Given(name, _value(name, value, text))
+    return Given(name, _value(name, rest, text), origin.strip())
 
 
-def _value(word: str, text: str) -> bool | float | str:
+def _value(name: str, word: str, text: str) -> bool | float | str:
     word = word.strip()
     if word.lower() in ("true", "yes"):
         return True
@@ -104,7 +104,7 @@ def _value(word: str, text: str) -> bool | float | str:
         if word and word[0].isalpha():
             return word
         raise LawError(f"--fact {text!r}: {word!r} is neither true, false, a number nor a name") from None
-    if not 0 <= number <= 1:
+    if not 0 <= number <= (float("inf") if name.startswith("quantity.") else 1):
         raise LawError(
             f"--fact {text!r}: {word} is not between 0 and 1; shares and rates are fractions (0.161 or 16.1%)"
         )

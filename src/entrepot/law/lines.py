@@ -12,6 +12,7 @@ from entrepot.economies import ever_members, is_group
 from entrepot.errors import LawError
 from entrepot.law.combine import Array
 from entrepot.law.facts import Fact, Given
+from entrepot.law.scope import Mask
 from entrepot.suggest import near
 
 
@@ -26,48 +27,69 @@ class Column:
 
 def fact_columns(
     table: pl.DataFrame,
-    atoms: Mapping[str, tuple[str, ...]],
+    asked: Mapping[str, tuple[str, Mask]],
     declared: Mapping[str, Fact],
     given: Sequence[Given],
 ) -> tuple[dict[str, Column], list[str]]:
-    """The facts that a law asks for, over the lines of a ledger, and notes; choices have a column per option.
+    """The facts that a law asks for, over the lines of a ledger, and notes.
 
-    `table` has columns `origin`, `product` and perhaps `fact.NAME`. Raises LawError if the user gave a fact
-    of a name that means nothing, or for an origin that the ledger doesn't have.
+    `asked` holds for each full name (programme.USMCA) the fact's own (programme) and bool (line): where a
+    measure asks for it; elsewhere it is 0. `table` has columns `origin`, `product` and perhaps `fact.NAME`.
+    Raises LawError if the user gave a fact of a name that means nothing, or for an origin that the ledger
+    doesn't have.
     """
     columns, notes = {}, []
-    asked: dict[str, str] = {}
-    for name, options in atoms.items():
-        for full in [f"{name}.{option}" for option in options] or [name]:
-            asked[full] = name
+    own = {name for name, _ in asked.values()}
     for one in given:
-        if one.name not in asked and one.name not in atoms:
+        if one.name not in asked and one.name not in own:
             if Fact.lookup(declared, one.name) is None:
                 raise LawError(
                     f"--fact {one.name}: no such fact{near(one.name, [*asked, *declared])}; "
                     f"the law asks for: {', '.join(sorted(asked)) or 'none'}"
                 )
             notes.append(f"{one.name} was given, but no measure in force on these days asks for it")
-    for full, name in asked.items():
-        mine = [_as_share(g, full) for g in given if g.name in (full, name)]
-        columns[full] = _column(table, full, Fact.lookup(declared, full) or Fact.lookup(declared, name), mine)
+    present = table["origin"].unique().to_list()
+    for full, (name, where) in asked.items():
+        mine = [(_origins(g, present), _as_share(g, full)) for g in given if g.name in (full, name)]
+        at = np.flatnonzero(where)
+        kept = [c for c in ("origin", "product", f"fact.{full}") if c in table.columns]
+        found = _column(
+            table.select(kept)[at], full, Fact.lookup(declared, full) or Fact.lookup(declared, name), mine
+        )
+        values = np.zeros(len(table))
+        values[at] = found.values
+        columns[full] = Column(values, found.rests_on)
     return columns, notes
 
 
-def _as_share(given: Given, full: str) -> Given:
+def _as_share(given: Given, full: str) -> float:
     """A given fact as a number: truths are 0 or 1, the chosen option of a choice 1 and the others 0."""
-    if isinstance(given.value, str):
-        return Given(full, float(full == f"{given.name}.{given.value}"), given.origin)
-    return Given(full, float(given.value), given.origin)
+    return (
+        float(full == f"{given.name}.{given.value}") if isinstance(given.value, str) else float(given.value)
+    )
 
 
-def _column(table: pl.DataFrame, name: str, fact: Fact | None, given: Sequence[Given]) -> Column:
+def _origins(given: Given, present: Sequence[str]) -> list[str]:
+    """The origins of the ledger that a fact was given for."""
+    if given.origin is None:
+        return list(present)
+    found = [o for o in present if o == given.origin or _in_group(o, given.origin)]
+    if not found:
+        raise LawError(
+            f"--fact {given.name}={given.origin}:…: the ledger has no line from {given.origin}"
+            f"{near(given.origin, present)}"
+        )
+    return found
+
+
+def _column(
+    table: pl.DataFrame, name: str, fact: Fact | None, given: Sequence[tuple[Sequence[str], float]]
+) -> Column:
     values = np.full(len(table), np.nan)
     rests_on = []
-    if given:
-        for one in given:
-            values[_lines_of(table, one)] = float(one.value)
-        rests_on.append("given")
+    for origins, value in given:
+        values[table["origin"].is_in(origins).to_numpy()] = value
+        rests_on = ["given"]
     if f"fact.{name}" in table.columns:
         recorded = table[f"fact.{name}"].cast(pl.Float64).to_numpy()
         if _fill(values, recorded):
@@ -80,19 +102,6 @@ def _column(table: pl.DataFrame, name: str, fact: Fact | None, given: Sequence[G
     ):
         rests_on.append("estimate")
     return Column(values, " and ".join(rests_on) or "unknown")
-
-
-def _lines_of(table: pl.DataFrame, given: Given) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    if given.origin is None:
-        return np.ones(len(table), dtype=bool)
-    present = table["origin"].unique().to_list()
-    origins = [o for o in present if o == given.origin or _in_group(o, given.origin)]
-    if not origins:
-        raise LawError(
-            f"--fact {given.name}={given.origin}:…: the ledger has no line from {given.origin}"
-            f"{near(given.origin, present)}"
-        )
-    return table["origin"].is_in(origins).to_numpy()
 
 
 def _in_group(origin: str, group: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -337,3 +338,9 @@ class Measure(Part):
 def in_family(family: str, named: str) -> bool:
     """Whether `family` is `named` or lies within it: s232.autos lies in s232."""
     return family == named or family.startswith(named + ".")
+
+
+@cache
+def lies_in(family: str, names: tuple[str, ...]) -> bool:
+    """Whether `family` is one of `names` or lies within one."""
+    return any(in_family(family, name) for name in names)

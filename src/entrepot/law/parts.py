@@ -13,14 +13,14 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from entrepot.errors import LedgerError
+from entrepot.errors import LawError, LedgerError
 from entrepot.law.book import Book, Regime
-from entrepot.law.cases import Cases, Index, Reach, atoms, hit_of
+from entrepot.law.cases import Cases, Index, Reach, asked_by, atoms, hit_of
 from entrepot.law.combine import Array, combine
 from entrepot.law.facts import Fact, Given
-from entrepot.law.lines import Column, estimate, fact_columns
-from entrepot.law.measure import Measure, in_family
-from entrepot.law.scope import Mask, prefixes
+from entrepot.law.lines import estimate, fact_columns
+from entrepot.law.measure import Measure, lies_in
+from entrepot.law.scope import Mask, membership_epoch, prefixes
 from entrepot.ledger import Ledger
 
 
@@ -29,7 +29,7 @@ class Parts:
     """Parts of lines with settled facts, one entry per part in each array.
 
     `line` indexes the ledger's lines, `weight` is the part's share of its line; `product` and `origin` index
-    those of the reach. `facts` are as in `Cases`.
+    those of the reach (one product per class). `facts` are as in `Cases`.
     """
 
     line: Index
@@ -72,29 +72,35 @@ def ledger_lines(
 
 def make_parts(
     table: pl.DataFrame,
+    product: Index,
     measures: Sequence[Measure],
     reach: Reach,
     days: Sequence[date],
     book: Book,
     given: Sequence[Given],
-) -> tuple[Parts, list[str]]:
-    """Lines split by the truths and choices that hold for a share of them; and what the facts rest on.
+) -> tuple[Parts, list[str], list[str]]:
+    """Lines split by the truths and choices that hold for a share of them.
 
     Facts are settled only where a measure asks for them, so that lines which differ in nothing else merge.
+    Returned with the parts are the names of the facts that rest on estimates, and what to note.
     """
-    product = _position(table["product"], reach.products.codes)
-    origin = _position(table["origin"], reach.origins)
-    asked = {name: options for name, options in atoms(measures).items() if _kind(book, name) != "rate"}
+    origin = position(table["origin"], reach.origins)
+    names = {name: _full_names(name, o) for name, o in atoms(measures).items() if _kind(book, name) != "rate"}
+    asked = {
+        full: (name, _needed([m for m in measures if full in asked_by(m)], reach, days)[product, origin])
+        for name, fulls in names.items()
+        for full in fulls
+    }
     columns, ignored = fact_columns(table, asked, book.facts, given)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
-    for name, options in asked.items():
-        needed = _needed([m for m in measures if name in m.needs()], reach, days)[product, origin]
-        shares = {full: np.where(needed, columns[full].values, 0.0) for full in _full_names(name, options)}
+    for name, fulls in names.items():
+        shares = {full: columns[full].values for full in fulls}
         if _kind(book, name) in ("truth", "choice"):
-            parts = _split(parts, shares)
+            parts = _split(parts, name, shares)
         else:
             parts = replace(parts, facts={**parts.facts, name: shares[name][parts.line]})
-    return parts, [*ignored, *_fact_notes(columns, book)]
+    estimated = [name for name, column in columns.items() if "estimate" in column.rests_on]
+    return parts, estimated, [*ignored, *_fact_notes(estimated, book)]
 
 
 def with_ledger_rates(
@@ -116,7 +122,7 @@ def with_ledger_rates(
         m
         for regime in regimes.values()
         for m in regime.measures
-        if any(in_family(r.family, name) for r in rated.values() for name in (*m.rate.of, *m.sets))
+        if any(lies_in(r.family, (*m.rate.of, *m.sets)) for r in rated.values())
     ]
     always = all(all(m in regime.measures for regime in regimes.values()) for m in rated.values())
     read = _needed(readers if always else list(rated.values()), reach, sorted(regimes))
@@ -145,9 +151,7 @@ def with_ledger_rates(
     return replace(parts, facts=facts)
 
 
-def merge(
-    parts: Parts, table: pl.DataFrame, reach: Reach, measures: Sequence[Measure], by: Sequence[str]
-) -> tuple[pl.DataFrame, Merged]:
+def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.DataFrame, Merged]:
     """Merge parts that no measure can tell apart, within the groups that `by` asks for.
 
     Returns the groups (one row each, sorted) and the cases. Value in = value out, to the cent.
@@ -160,10 +164,8 @@ def merge(
     ]
     value = table["value_usd"].cast(pl.Float64).to_numpy()
     duty = _duty(table)
-    classes = _product_classes(reach, measures)
     frame = pl.DataFrame(
         {
-            "class": classes[parts.product],
             "product": parts.product,
             "origin": parts.origin,
             "group": ids.to_numpy()[parts.line],
@@ -172,8 +174,9 @@ def merge(
             **{f"fact.{name}": values for name, values in parts.facts.items()},
         }
     )
-    keys = ["class", "origin", "group", *(f"fact.{name}" for name in parts.facts)]
-    cases = frame.group_by(keys).agg(pl.col("product").first(), pl.col("value", "duty").sum()).sort("group")
+    keys = ["product", "origin", "group", *(f"fact.{name}" for name in parts.facts)]
+    # In a fixed order: sums of floating-point numbers depend on it, and two runs give the same bytes.
+    cases = frame.group_by(keys, maintain_order=True).agg(pl.col("value", "duty").sum())
     merged = Merged(
         product=cases["product"].to_numpy(),
         origin=cases["origin"].to_numpy(),
@@ -185,14 +188,9 @@ def merge(
     return groups.drop("_") if not columns else groups, merged
 
 
-def _position(values: pl.Series, known: Sequence[str]) -> Index:
-    places = pl.DataFrame({"name": list(known)}).with_row_index("place")
-    return (
-        pl.DataFrame({"name": values})
-        .join(places, on="name", how="left", maintain_order="left")["place"]
-        .to_numpy()
-        .astype(np.intp)
-    )
+def position(values: pl.Series, known: Sequence[str]) -> Index:
+    """Where each value stands among the known ones."""
+    return values.cast(pl.Enum(list(known))).to_physical().to_numpy().astype(np.intp)
 
 
 def _kind(book: Book, name: str) -> str:
@@ -207,56 +205,63 @@ def _full_names(name: str, options: Sequence[str]) -> list[str]:
 def _needed(measures: Sequence[Measure], reach: Reach, days: Sequence[date]) -> Mask:
     """bool (product, origin): whether one of the measures reaches that product of that origin on one of the days."""
     needed = np.zeros((len(reach.products.codes), len(reach.origins)), dtype=bool)
+    epochs = list({membership_epoch(day): day for day in days}.values())
     for measure in measures:
-        reached = ~np.isnan([reach.origin_rates(measure, day) for day in days]).all(axis=0)
+        reached = ~np.isnan([reach.origin_rates(measure, day) for day in epochs]).all(axis=0)
         needed[:, reached] |= reach.product_mask(measure)[:, None]
     return needed
 
 
-def _split(parts: Parts, shares: Mapping[str, Array]) -> Parts:
-    """Split parts by facts that exclude each other; what is left holds none of them. `shares` are per line."""
-    none = {name: np.zeros(len(parts.line)) for name in shares}
-    unknown = np.isnan(sum(shares.values(), start=np.zeros(1)))[parts.line]
-    rest = 1 - sum((np.nan_to_num(share) for share in shares.values()), start=np.zeros(1))[parts.line]
-    # An unknown fact keeps its line whole: whoever needs it says that it is missing.
-    keep = unknown | (rest > 0)
-    pieces = [
-        _take(
-            parts,
-            keep,
-            np.where(unknown, 1.0, rest),
-            {n: np.where(unknown, np.nan, v) for n, v in none.items()},
-        )
-    ]
-    for name, share in shares.items():
-        part_share = share[parts.line]
-        pieces.append(_take(parts, ~unknown & (part_share > 0), part_share, {**none, name: none[name] + 1}))
+def _split(parts: Parts, name: str, shares: Mapping[str, Array]) -> Parts:
+    """Split parts by facts that exclude each other (the options of one choice); `shares` are per line.
+
+    Each part keeps what holds of it whole, or the rest of which nothing holds; parts for which a fact holds
+    in part are added. An unknown fact stays with its part: whoever needs it says that it is missing.
+    Raises LawError if the shares of a line come to more than 1.
+    """
+    of_part = {full: share[parts.line] for full, share in shares.items()}
+    total = sum(of_part.values(), start=np.zeros(len(parts.line)))
+    if (total > 1 + 1e-9).any():
+        worst = int(np.nanargmax(total))
+        told = ", ".join(f"{full} {share[worst]:g}" for full, share in of_part.items())
+        raise LawError(f"fact {name!r}: the shares of a line come to {total[worst]:g}, more than 1 ({told})")
+    partial = {full: (share > 0) & (share < 1) for full, share in of_part.items()}
+    split = np.any(list(partial.values()), axis=0)
+    facts = {**parts.facts}
+    for full, share in of_part.items():
+        facts[full] = np.where(split, 0.0, share)
+    kept = Parts(
+        parts.line,
+        np.where(split, parts.weight * (1 - total), parts.weight),
+        parts.product,
+        parts.origin,
+        facts,
+    )
+    pieces = [kept] if not split.any() else [_take(kept, ~split | (total < 1), 1.0, {})]
+    for full, share in of_part.items():
+        at = np.flatnonzero(partial[full])
+        if len(at):
+            holding = {other: np.full(len(at), float(other == full)) for other in of_part}
+            pieces.append(_take(parts, at, share[at], holding))
+    if len(pieces) == 1:
+        return pieces[0]
     return Parts(
         line=np.concatenate([p.line for p in pieces]),
         weight=np.concatenate([p.weight for p in pieces]),
         product=np.concatenate([p.product for p in pieces]),
         origin=np.concatenate([p.origin for p in pieces]),
-        facts={name: np.concatenate([p.facts[name] for p in pieces]) for name in pieces[0].facts},
+        facts={full: np.concatenate([p.facts[full] for p in pieces]) for full in facts},
     )
 
 
-def _take(parts: Parts, keep: Mask, share: Array, facts: Mapping[str, Array]) -> Parts:
+def _take(parts: Parts, at: Index | Mask, share: Array | float, facts: Mapping[str, Array]) -> Parts:
     return Parts(
-        parts.line[keep],
-        (parts.weight * share)[keep],
-        parts.product[keep],
-        parts.origin[keep],
-        {name: values[keep] for name, values in {**parts.facts, **facts}.items()},
+        parts.line[at],
+        parts.weight[at] * share,
+        parts.product[at],
+        parts.origin[at],
+        {**{name: values[at] for name, values in parts.facts.items()}, **facts},
     )
-
-
-def _product_classes(reach: Reach, measures: Sequence[Measure]) -> Index:
-    """int (product): equal for products that every measure either reaches both or neither."""
-    masks = list({m.products: reach.product_mask(m) for m in measures}.values())
-    if not masks:
-        return np.zeros(len(reach.products.codes), dtype=np.intp)
-    bits = np.packbits(np.array(masks), axis=0)
-    return np.unique(bits, axis=1, return_inverse=True)[1].ravel()
 
 
 def _group_column(name: str) -> pl.Expr:
@@ -278,11 +283,11 @@ def _paid_rate(table: pl.DataFrame) -> Array:
     return rate
 
 
-def _fact_notes(columns: Mapping[str, Column], book: Book) -> list[str]:
+def _fact_notes(estimated: Sequence[str], book: Book) -> list[str]:
     notes = []
-    for name, column in columns.items():
+    for name in estimated:
         fact = Fact.lookup(book.facts, name)
-        if fact is not None and "estimate" in column.rests_on:
-            what = f"assumed {fact.value:g}" if fact.value is not None else "estimated"
-            notes.append(f"{name} ({fact.what}): {what} where the ledger is silent; {fact.source}")
+        assert fact is not None  # an estimate comes from its entry
+        how = f"assumed {fact.value:g}" if fact.value is not None else "estimated"
+        notes.append(f"{name} is {how} where the ledger is silent ({fact.what}): {fact.source}")
     return notes

@@ -10,7 +10,7 @@ import numpy as np
 
 from entrepot.law.cases import Cases, Reach, holds
 from entrepot.law.combine import Amounts, Hit
-from entrepot.law.measure import Measure, in_family
+from entrepot.law.measure import Measure, lies_in
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,7 @@ def _hitting(hits: Sequence[Hit], amounts: Amounts, case: int, families: Sequenc
     return [
         hit.measure.id
         for hit, reach in zip(hits, amounts.reach, strict=True)
-        if any(in_family(hit.measure.family, f) for f in families)
-        and case in hit.cases
-        and _at(hit, reach, case) > 0
+        if lies_in(hit.measure.family, tuple(families)) and case in hit.cases and _at(hit, reach, case) > 0
     ]
 
 
@@ -114,7 +112,7 @@ def _replacing(measure: Measure, hits: Sequence[Hit], amounts: Amounts, case: in
         hit.measure
         for hit, reach in zip(hits, amounts.reach, strict=True)
         if hit.measure is not measure
-        and any(in_family(measure.family, f) for f in hit.measure.sets)
+        and lies_in(measure.family, hit.measure.sets)
         and hit.measure.order >= measure.order
         and case in hit.cases
         and _at(hit, reach, case) > 0

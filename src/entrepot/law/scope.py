@@ -77,7 +77,7 @@ def reaches(origins: Origins, origin: str, day: date, where: str) -> bool:
     The code itself decides first, then the groups that hold it on `day`, then `*`; excluded wins at each.
     Raises LawError if the ledger shows a group where the scope names only some of its members.
     """
-    around = _groups_of(origin, day)
+    around = _groups_of(origin, membership_epoch(day))
     for names, verdict in ((origins.exclude, False), (origins.include, True)):
         if origin in names:
             return verdict
@@ -85,10 +85,10 @@ def reaches(origins: Origins, origin: str, day: date, where: str) -> bool:
         if around.intersection(names):
             return verdict
     if economies.is_group(origin):
-        members = economies.members(origin, day)
+        members = frozenset(m.economy for m in economies.memberships(origin) if m.holds(day))
         for names, verdict in ((origins.exclude, False), (origins.include, True)):
             named = members.intersection(names)
-            if named == members:
+            if named and named == members:
                 return verdict
             if named:
                 raise LawError(
@@ -109,8 +109,12 @@ def _membership_changes() -> list[date]:
     return sorted({span.start for span in spans} | {span.until for span in spans if span.until is not None})
 
 
-def _groups_of(origin: str, day: date) -> frozenset[str]:
-    return frozenset() if economies.is_group(origin) else frozenset(economies.groups_of(origin, day))
+@cache
+def _groups_of(origin: str, epoch: int) -> frozenset[str]:
+    if economies.is_group(origin):
+        return frozenset()
+    changes = _membership_changes()
+    return economies.groups_of(origin, changes[epoch - 1] if epoch else date.min)
 
 
 def check_origins(codes: Sequence[str], where: str) -> None:
@@ -127,4 +131,6 @@ def rate_for(table: Mapping[str, float], origin: str, day: date) -> float | None
     """The rate of an origin in a table of rates: its own row, else that of a group that holds it."""
     if origin in table:
         return table[origin]
-    return next((table[group] for group in sorted(_groups_of(origin, day)) if group in table), None)
+    return next(
+        (table[group] for group in sorted(_groups_of(origin, membership_epoch(day))) if group in table), None
+    )

@@ -83,8 +83,8 @@ def split_table(table: pl.DataFrame, codes: Collection[str]) -> tuple[pl.DataFra
 
 def _with_finer_code(traded: pl.Series, codes: Collection[str], length: int) -> pl.Series:
     """Products of this length that have a longer one of the codes below them."""
-    stems = {code[:length] for code in codes if len(code) > length}
     at_length = traded.filter(traded.str.len_bytes() == length)
+    stems = {code[:length] for code in codes if len(code) > length} if len(at_length) else set()
     return at_length.filter(at_length.is_in(pl.Series(list(stems), dtype=pl.String).implode()))
 
 
