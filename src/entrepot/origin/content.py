@@ -26,7 +26,9 @@ Basis = Literal["stated", "parts", "estimate", "origin", "unknown"]
 class Estimator(Protocol):
     """Industry averages: shares of value by economy for a product made in an economy."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """What the averages rest on, for the reader."""
 
     def shares(self, product: str, origin: str) -> Mapping[str, float] | None:
         """Shares that sum to one, or None where there is no average for such goods from there."""
