@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test fast lint types docs lock bench clean
+.PHONY: run test fast lint types docs lock bench world clean
 
 run: .venv/.run
 	$(BIN)/entrepot panel --out out
@@ -40,6 +40,10 @@ bench: .venv/.dev
 .venv/.dev: requirements/dev.lock .venv/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
 	touch $@
+
+# The embedded world, from facts in the repository, to the same bytes.
+world: .venv/.run
+	$(BIN)/python -m entrepot.world src/entrepot/data/world/reference-2023 src/entrepot/data/world/reference-2023
 
 # Pins versions and hashes, names no index.
 lock: .venv/.dev

@@ -36,3 +36,11 @@ class RuleError(EntrepotError):
 
 class Infeasible(EntrepotError):
     """A choice of suppliers that no rule or limit leaves; the message says which, and by how much."""
+
+
+class WorldError(EntrepotError):
+    """A world table, or a file or fact it is made from, that doesn't add up or can't be read."""
+
+
+class NotConverged(EntrepotError):
+    """An iteration that ended above its tolerance; the message has the residual and the worst place."""

@@ -8,7 +8,8 @@ import sys
 
 import typer
 
-from entrepot.cli import bill, data, law
+from entrepot.cli import bill, data, data_world, law, world
+from entrepot.cli.content import content
 from entrepot.cli.duty import duty
 from entrepot.cli.origin import origin
 from entrepot.cli.panel import panel
@@ -30,7 +31,10 @@ app.command()(panel)
 app.command()(origin)
 app.command()(source)
 app.add_typer(bill.app, name="bill")
+app.command()(content)
 app.add_typer(law.app, name="law")
+app.add_typer(world.app, name="world")
+data.app.add_typer(data_world.app, name="world")
 app.add_typer(data.app, name="data")
 
 
