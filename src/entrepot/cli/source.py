@@ -75,7 +75,7 @@ def source(
         _frontier(planner, caps, points, form, out)
         return
     plan = planner.best(caps)
-    _emit(plan, planner.best({}), caps, form, out)
+    _emit(plan, planner.best({}), caps, form, out, taxed=law is not None)
     if evade is not None:
         _evade(planner, plan, evade)
     elif form is Format.table and caps:
@@ -102,7 +102,9 @@ def _caps(texts: list[str]) -> dict[str, float]:
     return caps
 
 
-def _emit(plan: Plan, free: Plan, caps: Mapping[str, float], form: Format, out: Path | None) -> None:
+def _emit(
+    plan: Plan, free: Plan, caps: Mapping[str, float], form: Format, out: Path | None, *, taxed: bool
+) -> None:
     import polars as pl
 
     from entrepot.origin.bill import shown, walk
@@ -118,7 +120,11 @@ def _emit(plan: Plan, free: Plan, caps: Mapping[str, float], form: Format, out: 
         return
     lines: dict[str, object] = {
         "delivered before duty": f"{shown(plan.cost_usd):>12} USD",
-        f"duty at {plan.duty_rate * 100:.4g} %": f"{shown(plan.duty_usd):>12} USD",
+        **(
+            {f"duty at {plan.duty_rate * 100:.4g} %": f"{shown(plan.duty_usd):>12} USD"}
+            if taxed
+            else {"duty": "left out: no --to and --on"}
+        ),
         "landed": f"{shown(plan.landed_usd):>12} USD",
         "cheapest without cap": f"{shown(free.landed_usd):>12} USD",
     }

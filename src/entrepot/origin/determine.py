@@ -29,6 +29,9 @@ from entrepot.origin.judge import Goods, judge
 from entrepot.origin.rules import Economy, ProductRule, RuleSet
 from entrepot.origin.transformation import by_part_102
 
+MINIMAL = "minimal-operations"
+"""The fact that nothing more is done than operations which confer no origin, whatever else holds."""
+
 Answer = Literal["resolved", "unresolved", "ambiguous"]
 
 
@@ -127,6 +130,9 @@ def _readings(goods: Goods, rules: RuleSet, pick: str | None) -> list[Reading]:
     readings = []
     for rule in candidates:
         finding = judge(rule.rule, goods, tolerance, by_part_102)
+        if rules.preferential and goods.facts.get(MINIMAL) is True:
+            why = "only operations that confer nothing (simple assembly, packing, …) are done, says the bill"
+            finding = Finding(str(rule.rule), "minimal-operations", False, why, inner=())
         origin = goods.made_in if finding.met and rules.preferential else finding.deciding().origin
         readings.append(Reading(rule, finding, origin))
     return readings
@@ -173,9 +179,11 @@ def zone_of(rules: RuleSet, made_in: str, on: date | None = None) -> frozenset[s
 def _members(names: Sequence[Economy], on: date | None) -> frozenset[str]:
     found: set[str] = set()
     for name in names:
+        # Trade with a group is often recorded as trade with one partner, so its own name counts too.
+        found.add(name)
         if not economies.is_group(name):
-            found.add(name)
-        elif on is None:
+            continue
+        if on is None:
             found |= {m.economy for m in economies.memberships(name) if m.until is None}
         else:
             found |= economies.members(name, on)

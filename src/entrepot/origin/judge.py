@@ -147,9 +147,9 @@ def _change(rule: Change, goods: Goods, tolerance: Tolerance | None) -> Finding:
     if not against and not perhaps:
         foreign = sum(m.originating is False for m in goods.materials)
         word = (
-            "no non-originating material"
-            if not foreign
-            else f"all {foreign} non-originating materials change"
+            f"non-originating materials: {foreign}, each changes"
+            if foreign
+            else "no non-originating material"
         )
         return Finding(str(rule), rule.kind, True, word)
     least = sum((m.value_usd for m, _ in against), ZERO)

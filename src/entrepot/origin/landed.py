@@ -14,8 +14,9 @@ from decimal import Decimal
 from entrepot.law.book import Book
 from entrepot.law.duty import Duty, Outcome, duty
 from entrepot.law.facts import Given
+from entrepot.law.measure import BOUNDS
 from entrepot.origin.bill import Bill
-from entrepot.origin.content import Estimator, content
+from entrepot.origin.content import Estimator, Range, content
 from entrepot.origin.determine import Determination
 
 
@@ -51,7 +52,7 @@ def landed(
     Origin: `origin` if given; else the one that a determination without preference resolved; else where it
     is made, with transshipment open. Facts in `given` go before those that follow from the bill.
     """
-    entered, follow = _origin(bill, determinations, origin)
+    entered, follow = _origin(bill, determinations, origin, book.importer)
     facts = [*content_facts(bill, book, on, estimate), *follow, *given]
     answer = duty(book, bill.root.product, entered, on, bill.value_usd, given=facts)
     return Landed(bill, answer, tuple(facts))
@@ -64,7 +65,23 @@ def content_facts(bill: Bill, book: Book, on: date, estimate: Estimator | None =
         return []
     found = content(bill, estimate=estimate)
     shares = {economy: found.share(economy) for economy in asked}
-    return [Given(f"content.{e}", round(s.low, 12)) for e, s in shares.items() if s.exact]
+    return [
+        Given(f"content.{e}", round(share.low, 12))
+        for e, share in shares.items()
+        if share.exact or not _matters(book, on, e, share)
+    ]
+
+
+def _matters(book: Book, on: date, economy: str, share: Range) -> bool:
+    """Whether it makes a difference to any measure where in a range the content lies."""
+    name = f"content.{economy}"
+    for measure in book.regime(on).measures:
+        if measure.portion is not None and measure.portion.fact == name:
+            return True
+        limits = [getattr(c, b) for c in measure.when if c.fact == name for b in BOUNDS]
+        if any(limit is not None and share.low <= limit <= share.high for limit in limits):
+            return True
+    return False
 
 
 def asked_content(book: Book, on: date) -> list[str]:
@@ -74,15 +91,18 @@ def asked_content(book: Book, on: date) -> list[str]:
 
 
 def _origin(
-    bill: Bill, determinations: Sequence[Determination], origin: str | None
+    bill: Bill, determinations: Sequence[Determination], origin: str | None, importer: str
 ) -> tuple[str, list[Given]]:
-    """Where the goods are entered from, and the facts that follow from what was determined."""
-    facts = []
-    claims = [d.rule_set.programme for d in determinations if d.qualifies and d.rule_set.programme]
-    if claims:
-        facts.append(Given("programme", claims[0]))
-    elif determinations and all(d.answer == "resolved" for d in determinations):
-        facts.append(Given("programme", "none"))
+    """Where the goods are entered from, and the facts that follow from what was determined.
+
+    A preference is claimed if one that the importer gives is earned; otherwise none is.
+    """
+    claims = [
+        d.rule_set.programme
+        for d in determinations
+        if d.qualifies and d.rule_set.programme and importer in d.rule_set.parties
+    ]
+    facts = [Given("programme", claims[0] if claims else "none")]
     found = next((d.origin for d in determinations if not d.rule_set.preferential and d.origin), None)
     entered = origin or found or bill.made_in
     if found is not None and entered == found:

@@ -193,7 +193,8 @@ class Planner:
     def _why(self, capped: Sequence[Limit], ways: Sequence[Sequence[Limit]]) -> str:
         """Which limit can't be met, and by how much; or that they can't be met together."""
         reasons = []
-        for limit in dict.fromkeys([*capped, *(limit for way in ways for limit in way)]):
+        named = {limit.text: limit for limit in (*capped, *(limit for way in ways for limit in way))}
+        for limit in named.values():
             reached = least_share(self.choice, limit, [[]])
             if reached > limit.limit + MARGIN:
                 reasons.append(

@@ -48,7 +48,7 @@ TEXT = (
 )
 NUMBERS = ("quantity", "unit_cost_usd", "value_usd", "weight_kg")
 OTHER = ("wholly_obtained",)
-NEEDED = ("bill", "part", "product", "made_in")
+NEEDED = ("bill", "product", "made_in")
 
 
 @dataclass(frozen=True)
@@ -217,17 +217,18 @@ def _linked(rows: pl.DataFrame, source: str) -> pl.DataFrame:
     parent = linked["parent"].to_numpy()
     quantity = linked["quantity"].fill_null(1.0).to_numpy()
     units, at = np.ones(len(parent)), parent.copy()
+    # As many steps as there are rows lead to the top from anywhere, unless parts run in a circle.
     for _ in range(len(parent) + 1):
         up = at >= 0
         if not up.any():
             break
         units[up] *= np.where(parent[at[up]] >= 0, quantity[at[up]], 1.0)
         at[up] = parent[at[up]]
-        if _ > 64 and up.any():
-            first = linked.row(int(np.flatnonzero(up)[0]), named=True)
-            raise BillError(
-                f"{source}: row {first['row'] + 2}: {_path(first)}: parts go into each other in a circle"
-            )
+    if (at >= 0).any():
+        first = linked.row(int(np.flatnonzero(at >= 0)[0]), named=True)
+        raise BillError(
+            f"{source}: row {first['row'] + 2}: {_path(first)}: parts go into each other in a circle"
+        )
     return linked.drop("top", "above", "row").with_columns(units=pl.Series(units))
 
 

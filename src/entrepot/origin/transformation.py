@@ -14,6 +14,8 @@ Facts of the bill that these rules ask for:
 | `102.component-parts` | it consists of two or more component parts |
 | `102.fabric-made-in`, `102.knit-in`, `102.assembled-in`, `102.dyed-and-printed-in` | economies |
 | `102.knit-to-shape`, `102.knit-to-shape-in`, `102.most-important-process-in`, `102.last-important-process-in` | |
+| `102.c2-does-not-determine` | it has been found that 102.21(c)(2) gives no origin |
+| `102.finishing` | finishing operations besides dyeing and printing, by comma |
 | `102.when.WORDS` | whether a condition of a rule, quoted in part, holds |
 """
 
@@ -52,7 +54,7 @@ _FIELDS = {
     "last-important-process-in": "last_important_process_in",
 }
 _CONDITIONS = {"component-parts": "two or more component parts", "knit-to-shape": "knit to shape"}
-_OTHER = {"operation", "set", "excepted-fibre"}
+_OTHER = {"operation", "set", "excepted-fibre", "c2-does-not-determine", "finishing"}
 
 Facts = Mapping[str, bool | float | str]
 
@@ -124,10 +126,11 @@ def _input(material: Material, made_in: str) -> Any:
 
 
 def _decided(trace: Any, goods: Goods) -> tuple[Decided, ...]:
-    """The materials of the first rule that was tried, with what was found of each."""
+    """The materials under the rule that was met, or the first that was tried, with what was found of each."""
     if not trace:
         return ()
-    found = {check.material: check.detail for check in trace[0].checks}
+    tried = next((one for one in trace if one.satisfied), trace[0])
+    found = {check.material: check.detail for check in tried.checks}
     return tuple(
         Decided(m.path, m.product, m.value_usd, found[_dotted(m.product)])
         for m in goods.materials
@@ -144,6 +147,10 @@ def _textile(facts: Facts) -> dict[str, Any]:
             fields[_FIELDS[name]] = _place(name, value)
     if "excepted-fibre" in facts:
         fields["excepted_fibre"] = facts["excepted-fibre"] is True
+    fields["c2_does_not_determine"] = facts.get("c2-does-not-determine") is True
+    fields["finishing_operations"] = tuple(
+        w.strip() for w in str(facts.get("finishing", "")).split(",") if w.strip()
+    )
     return fields
 
 
