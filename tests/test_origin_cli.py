@@ -11,7 +11,7 @@ from entrepot.cli import main
 
 BILLS = Path(__file__).resolve().parents[1] / "examples" / "bills"
 SHOES, HEADSET, CHAIR = (str(BILLS / f"{name}.toml") for name in ("running-shoes", "headset", "chair"))
-BANDS = str(BILLS / "content-bands.toml")
+BANDS = str(BILLS.parent / "content-bands.toml")
 LAW = ("--to", "USA", "--on", "2025-10-01", "--with", BANDS)
 
 
