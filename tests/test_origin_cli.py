@@ -95,6 +95,8 @@ def test_source_under_a_cap_and_the_frontier(run) -> None:
     ("arguments", "words"),
     [
         (("bill", "check", "none.toml"), "none.toml"),
+        (("bill", "check", str(BILLS)), "no such file"),
+        (("origin", CHAIR, "--rules", ","), "at least one"),
         (("origin", CHAIR, "--rules", "uk-vietnm"), "near: uk-vietnam"),
         (("origin", CHAIR, "--to", "USA"), "--to needs --on"),
         (("source", SHOES, "--cap", "CHN=40"), "share from 0 to 1"),

@@ -68,9 +68,12 @@ def origin(
     out: OutOption = None,
 ) -> None:
     """Where a product is from under rules of origin: the answer, the arithmetic, the parts that decided it."""
+    from entrepot.errors import EntrepotError
     from entrepot.origin.rulesets import find_rules, names
 
     chosen = names() if rules == "all" else [name.strip() for name in rules.split(",") if name.strip()]
+    if not chosen:
+        raise EntrepotError(f"--rules {rules!r}: name at least one set, e.g. {', '.join(names())}")
     sets = [find_rules(name) for name in chosen]
     if bill.suffix in (".csv", ".parquet"):
         _batch(bill, sets, form, out)
@@ -128,6 +131,16 @@ def _batch(path: Path, sets: list[RuleSet], form: Format, out: Path | None) -> N
             task = progress.add_task(rules.name, total=len(table.names))
             frames.append(determine_all(table, rules, progress=partial(_show, progress, task)))
     every = pl.concat(frames)
+    if form is Format.table:
+        # For people: percentages, and nothing where nothing decided.
+        shares = [
+            pl.when(pl.col(c).is_null())
+            .then(pl.lit(""))
+            .otherwise((pl.col(c) * 100).round(2).cast(pl.String) + " %")
+            .alias(c)
+            for c in ("number", "limit")
+        ]
+        every = every.with_columns(*shares).with_columns(pl.col("rule", "part", "missing").fill_null(""))
     emit(every, form, out, title=f"{path}: {len(table.names):,} bills")
     for row in summary(frames).iter_rows(named=True):
         word = {True: "originating", False: "not originating"}.get(row["qualifies"], "")
