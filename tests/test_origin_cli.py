@@ -76,7 +76,7 @@ def test_origin_of_a_table(run, tmp_path: Path) -> None:
     code, out, err = run("origin", str(path), "--rules", "uk-vietnam", "--format", "json")
     assert code == 0
     assert json.loads(out)[0]["qualifies"] is True
-    assert "1 resolved originating" in err
+    assert "1 resolved, they qualify" in err
 
 
 def test_source_under_a_cap_and_the_frontier(run) -> None:

@@ -143,8 +143,8 @@ def _batch(path: Path, sets: list[RuleSet], form: Format, out: Path | None) -> N
         every = every.with_columns(*shares).with_columns(pl.col("rule", "part", "missing").fill_null(""))
     emit(every, form, out, title=f"{path}: {len(table.names):,} bills")
     for row in summary(frames).iter_rows(named=True):
-        word = {True: "originating", False: "not originating"}.get(row["qualifies"], "")
-        note([f"{row['rules']}: {row['bills']:,} {row['answer']} {word}".rstrip()])
+        word = {True: ", they qualify", False: ", they do not qualify"}.get(row["qualifies"], "")
+        note([f"{row['rules']}: {row['bills']:,} {row['answer']}{word}"])
 
 
 def _show(progress: Progress, task: TaskID, done: int, total: int) -> None:

@@ -88,6 +88,10 @@ def read_table(path: Path) -> BillTable:
     product's row or with two, a part that goes into nothing or into itself, one that is named twice, a cost
     that is negative or absent.
     """
+    if not path.is_file():
+        raise BillError(
+            f"{path}: there is no such file; give a bill (.toml) or a table of bills (.csv, .parquet)"
+        )
     try:
         frame = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     except OSError as error:
