@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.errors import BillError
@@ -133,6 +133,7 @@ economies = st.sampled_from(["VNM", "CHN", "KOR", "?", ("CHN", "TWN")])
 leaves = st.tuples(economies, st.integers(0, 5000).map(lambda cents: Decimal(cents) / 100))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(leaves, st.lists(leaves, max_size=3)), max_size=4))
 def test_content_is_conserved(
     tree: list[tuple[tuple[object, Decimal], list[tuple[object, Decimal]]]],
