@@ -8,11 +8,13 @@ import sys
 
 import typer
 
-from entrepot.cli import data, data_world, law, world
+from entrepot.cli import bill, data, data_world, law, world
 from entrepot.cli.content import content
 from entrepot.cli.duty import duty
+from entrepot.cli.origin import origin
 from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
+from entrepot.cli.source import source
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -26,6 +28,9 @@ app = typer.Typer(
 app.command()(rates)
 app.command()(duty)
 app.command()(panel)
+app.command()(origin)
+app.command()(source)
+app.add_typer(bill.app, name="bill")
 app.command()(content)
 app.add_typer(law.app, name="law")
 app.add_typer(world.app, name="world")
