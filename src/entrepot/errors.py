@@ -44,3 +44,11 @@ class WorldError(EntrepotError):
 
 class NotConverged(EntrepotError):
     """An iteration that ended above its tolerance; the message has the residual and the worst place."""
+
+
+class OptionError(EntrepotError):
+    """An option of a model that it doesn't have, or a value that it can't take."""
+
+
+class ShockError(EntrepotError):
+    """A change to a world (tariffs, costs, deficits) that names what isn't there or can't be."""

@@ -1,0 +1,290 @@
+"""Derivatives of outcomes with respect to a change, by the implicit function theorem under JAX.
+
+At a solution F(z, x) = 0 (z the state, x tariffs and other changes), so that an outcome O(z, x) moves by
+O_x dx - O_z F_z^{-1} F_x dx. Forward mode solves F_z dz = -F_x dx for one direction and all outcomes; reverse
+mode solves F_z' l = O_z' for one outcome and all changes. The iterations of the solver are never unrolled.
+
+F is `model.market`, the same function that NumPy runs. Importing this module switches JAX to 64 bits.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.sparse.linalg import LinearOperator, gmres
+
+from entrepot.equilibrium import model
+from entrepot.equilibrium.base import labelled
+from entrepot.equilibrium.engine import Solution
+from entrepot.equilibrium.model import Array, DenseSums, Market, Parameters, Rules, State
+from entrepot.equilibrium.options import Float
+from entrepot.equilibrium.precondition import preconditioner, step, step_transposed
+from entrepot.equilibrium.shock import FLOW
+from entrepot.errors import NotConverged, OptionError
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ImportError as missing:
+    raise OptionError(
+        "derivatives and optimal policies need JAX: install the extra, pip install 'entrepot[jax]'."
+    ) from missing
+
+jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+
+OUTCOMES = (
+    "welfare",
+    "real_income",
+    "real_wage",
+    "wage",
+    "employment",
+    "prices",
+    "revenue",
+    "exports",
+    "imports",
+)
+"""What can be differentiated by name: logs of hats, but revenue, exports and imports in USD."""
+
+ACCURACY = 1e-12
+"""Relative residual of the linear solves."""
+
+# Half the compile time, at no cost that can be measured here: the arrays, not the code, are large.
+_compiled = partial(jax.jit, static_argnums=0, compiler_options={"xla_llvm_disable_expensive_passes": True})
+
+
+class Fixed(NamedTuple):
+    """What stays as it is in the base: parameters and large arrays."""
+
+    parameters: Parameters
+    trade_share: Array  # (S, N, N), sector, importer, exporter
+    tariff: Array  # (S, N, N)
+    input_coefficient: Array  # (N, S, S)
+    income: Array  # (N,)
+
+
+class Levers(NamedTuple):
+    """What can be changed, in the model's layout; logs are of hats."""
+
+    tariff: Array  # t', (S, N, N)
+    log_cost: Array  # log d, (S, N, N)
+    log_productivity: Array  # log A, (N, S)
+    log_labour: Array  # log l, (N,)
+    transfer: Array  # (N,)
+
+
+def kernels(fixed: Fixed, x: Levers) -> DenseSums:
+    """The sums of the model at some levers; see `engine.trade_kernel` for the equation."""
+    p = fixed.parameters
+    theta = p.elasticity[:, None, None]
+    log_factor = jnp.log1p(x.tariff) - jnp.log1p(fixed.tariff)
+    exponent = -theta * (p.tariff_exponent[None, :, None] * log_factor + x.log_cost)
+    kernel = fixed.trade_share * jnp.exp(
+        exponent + (p.elasticity[:, None] * x.log_productivity.T)[:, None, :]
+    )
+    return DenseSums(jnp, kernel, kernel / (1 + x.tariff), fixed.input_coefficient)
+
+
+def evaluate(rules: Rules, fixed: Fixed, x: Levers, z: State) -> tuple[State, dict[str, Array]]:
+    """Residual and outcomes by economy (N,), `OUTCOMES`, at some levers and a state."""
+    p = fixed.parameters._replace(labour=jnp.exp(x.log_labour), transfer=x.transfer)
+    sums = kernels(fixed, x)
+    m = model.market(jnp, rules, p, sums, z)
+    return m.residual, _outcomes_of(p, sums, z, m, fixed.income)
+
+
+def _outcomes_of(p: Parameters, sums: DenseSums, z: State, m: Market, base_income: Array) -> dict[str, Array]:
+    spending = p.size[:, None] * z.spending
+    intensity = spending / m.denominator
+    home = jnp.einsum("snn->ns", sums.net_kernel) * m.efficiency * intensity
+    sold = m.efficiency * jnp.einsum("sni,ns->is", sums.net_kernel, intensity)
+    return {
+        "welfare": jnp.log(model.welfare(jnp, p, z, m, base_income)),
+        "real_income": jnp.log(m.income / base_income) - m.log_cpi,
+        "real_wage": z.wage - m.log_cpi,
+        "wage": z.wage,
+        "employment": z.labour,
+        "prices": m.log_cpi,
+        "revenue": m.revenue,
+        "exports": (sold - home).sum(1),
+        "imports": (m.purchases - home).sum(1),
+    }
+
+
+class Linearised:
+    """A solution with the derivatives of its outcomes.
+
+    Raises `NotConverged` where a linear solve fails, as it does at a fold of the equilibrium.
+    """
+
+    def __init__(self, solution: Solution) -> None:
+        base = solution.base
+        s, n = len(base.sectors), len(base.economies)
+        flows = np.zeros((s, n, n))
+        inputs = np.zeros((n, s, s)) if base.input_coefficient is None else base.input_coefficient
+        self.solution, self.rules = solution, base.rules
+        self.fixed = Fixed(
+            base.parameters._replace(claim=solution.parameters.claim),
+            base.trade_share,
+            flows if base.tariff is None else base.tariff,
+            inputs,
+            base.income,
+        )
+        self.at = _levers(solution)
+        self.z = solution.state
+        p = solution.parameters._replace(spending=solution.spending(), wage_income=solution.wage_income())
+        self.inverse = preconditioner(p, solution.trade_share(), base.input_coefficient)
+
+    def outcomes(self) -> dict[str, Float]:
+        """Outcomes by economy at the solution, as JAX computes them."""
+        found = _evaluate(self.rules, self.fixed, self.at, self.z)[1]
+        return {k: np.asarray(v) for k, v in found.items()}
+
+    def forward(self, direction: Levers) -> tuple[State, dict[str, Float]]:
+        """Derivatives of the state and of all outcomes along one direction of the levers."""
+        still = State(*(np.zeros_like(part) for part in self.z))
+        right, direct = _forward(self.rules, self.fixed, self.at, self.z, direction, still)
+        dz = self._solve(right, transpose=False)
+        _, through = _forward(self.rules, self.fixed, self.at, self.z, _nothing(direction), dz)
+        return dz, {k: np.asarray(direct[k]) + np.asarray(through[k]) for k in OUTCOMES}
+
+    def reverse(self, weights: Mapping[str, Float]) -> Levers:
+        """Derivatives of sum_o weights_o . outcome_o with respect to every lever; weights are (N,) by name."""
+        nowhere = State(*(np.zeros_like(part) for part in self.z))
+        n = len(self.solution.base.economies)
+        full = {name: np.asarray(weights.get(name, np.zeros(n)), dtype=np.float64) for name in OUTCOMES}
+        by_lever, by_state = _reverse(self.rules, self.fixed, self.at, self.z, nowhere, full)
+        adjoint = self._solve(by_state, transpose=True)
+        none = {name: np.zeros(n) for name in OUTCOMES}
+        through, _ = _reverse(self.rules, self.fixed, self.at, self.z, adjoint, none)
+        return Levers(*(np.asarray(a) + np.asarray(b) for a, b in zip(by_lever, through, strict=True)))
+
+    def _solve(self, right: State, *, transpose: bool) -> State:
+        """Solve F_z v = -right, or F_z' v = -right, preconditioned by the solver's own approximate inverse."""
+        z, s = self.z, self.solution
+        apply = step_transposed if transpose else step
+        product = _adjoint_state if transpose else _along_state
+        p, g = s.parameters, self.fixed.input_coefficient
+        net = s.kernel if s.tariff is None else s.kernel / (1 + s.tariff)
+        arrays = jax.device_put((p, s.kernel, net, g, z))
+
+        def jacobian(v: Float) -> Float:
+            return _flat(product(self.rules, *arrays, _unflat(v, z)))
+
+        def inverse(v: Float) -> Float:
+            # The solver steps by z + P r, so that P approximates minus the inverse of F_z.
+            return -_flat(apply(self.inverse, z, s.market.sales, _unflat(v, z)))
+
+        size = sum(part.size for part in z)
+        operators = [LinearOperator((size, size), matvec=f, dtype=np.float64) for f in (jacobian, inverse)]
+        b = -_flat(right)
+        scale = float(np.linalg.norm(b)) or 1.0
+        found, _ = gmres(
+            operators[0], b / scale, M=operators[1], rtol=ACCURACY, atol=0.0, restart=80, maxiter=8
+        )
+        miss = float(np.linalg.norm(jacobian(found) - b / scale))
+        if not miss < 1e4 * ACCURACY:
+            raise NotConverged(
+                f"{s.base.name}: the linear system of the derivatives is solved to {miss:.3g} only; the "
+                "equilibrium may be about to vanish here (a fold). Try smaller changes."
+            )
+        return _unflat(found * scale, z)
+
+
+def gradient(solution: Solution, outcome: str, economy: str) -> xr.DataArray:
+    """Derivative of one outcome of one economy to every tariff, (exporter, importer, sector).
+
+    `outcome` is one of `OUTCOMES`: percent of welfare per percentage point of a tariff, for example. Reverse
+    mode: one linear solve however many tariffs. Raises `OptionError` for another outcome.
+    """
+    _check(outcome)
+    weight = np.zeros(len(solution.base.economies))
+    weight[solution.base.economies.index(economy)] = 1.0
+    by_lever = Linearised(solution).reverse({outcome: weight})
+    values = np.asarray(by_lever.tariff).transpose(2, 1, 0)
+    out = labelled(solution.base, values, FLOW, "per unit of tariff (1 = 100 percent of value)")
+    return out.rename(f"d_{outcome}_{economy}")
+
+
+def response(solution: Solution, tariff: xr.DataArray) -> xr.Dataset:
+    """Derivatives of all outcomes by economy along a direction of tariffs (exporter, importer[, sector]).
+
+    Forward mode: one linear solve for all outcomes.
+    """
+    base = solution.base
+    sizes = {"exporter": base.economies, "importer": base.economies, "sector": base.sectors}
+    full = tariff.expand_dims({d: len(v) for d, v in sizes.items() if d not in tariff.dims}).transpose(*FLOW)
+    direction = _nothing(_levers(solution))._replace(
+        tariff=np.ascontiguousarray(full.values.transpose(2, 1, 0))
+    )
+    _, moved = Linearised(solution).forward(direction)
+    return xr.Dataset(
+        {k: labelled(base, v, ("economy",), "per unit of the direction") for k, v in moved.items()}
+    )
+
+
+def _check(outcome: str) -> None:
+    if outcome not in OUTCOMES:
+        raise OptionError(f"outcome {outcome!r}: give one of {', '.join(OUTCOMES)}.")
+
+
+def _levers(s: Solution) -> Levers:
+    """The levers as they stand at a solution: its kernel over the base's share, less what tariffs explain."""
+    base, p = s.base, s.parameters
+    n, sectors = len(base.economies), len(base.sectors)
+    zero = np.zeros((sectors, n, n))
+    tariff = zero if s.tariff is None else s.tariff
+    old = zero if base.tariff is None else base.tariff
+    theta = p.elasticity[:, None, None]
+    ratio = np.divide(s.kernel, base.trade_share, out=np.ones_like(zero), where=s.kernel > 0)
+    by_tariff = p.tariff_exponent[None, :, None] * (np.log1p(tariff) - np.log1p(old))
+    # Costs and productivity are told apart by nobody: the rest of the kernel counts as costs.
+    cost = np.where(s.kernel > 0, -np.log(ratio) / theta - by_tariff, 0.0)
+    return Levers(tariff, cost, np.zeros((n, sectors)), np.log(p.labour), p.transfer)
+
+
+def _nothing(x: Levers) -> Levers:
+    return Levers(*(np.zeros_like(part) for part in x))
+
+
+_evaluate = _compiled(evaluate)
+
+
+@_compiled
+def _forward(rules: Rules, fixed: Fixed, x: Levers, z: State, dx: Levers, dz: State) -> Any:
+    """Residual and outcomes along a direction of levers and state."""
+    return jax.jvp(partial(evaluate, rules, fixed), (x, z), (dx, dz))[1]
+
+
+@_compiled
+def _reverse(
+    rules: Rules, fixed: Fixed, x: Levers, z: State, residual: State, weights: dict[str, Array]
+) -> Any:
+    """Weights on residual and outcomes, pulled back to levers and state."""
+    return jax.vjp(partial(evaluate, rules, fixed), x, z)[1]((residual, weights))
+
+
+def _at_kernel(rules: Rules, p: Parameters, kernel: Array, net: Array, g: Array, z: State) -> State:
+    return model.market(jnp, rules, p, DenseSums(jnp, kernel, net, g), z).residual
+
+
+@_compiled
+def _along_state(rules: Rules, p: Parameters, kernel: Array, net: Array, g: Array, z: State, v: State) -> Any:
+    return jax.jvp(partial(_at_kernel, rules, p, kernel, net, g), (z,), (v,))[1]
+
+
+@_compiled
+def _adjoint_state(
+    rules: Rules, p: Parameters, kernel: Array, net: Array, g: Array, z: State, v: State
+) -> Any:
+    return jax.vjp(partial(_at_kernel, rules, p, kernel, net, g), z)[1](v)[0]
+
+
+def _flat(z: State) -> Float:
+    return np.concatenate([np.ravel(np.asarray(part)) for part in z])
+
+
+def _unflat(v: Float, like: State) -> State:
+    ends = np.cumsum([part.size for part in like])
+    return State(*(a.reshape(part.shape) for a, part in zip(np.split(v, ends[:-1]), like, strict=True)))

@@ -1,0 +1,283 @@
+"""Solve the model on plain arrays: set-up of a counterfactual, attempts at it, and what failed."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from entrepot.equilibrium import iterate
+from entrepot.equilibrium.base import Base
+from entrepot.equilibrium.model import MOST_RELIEF, Market, Parameters, State, market, start
+from entrepot.equilibrium.options import Float
+from entrepot.equilibrium.precondition import LONGEST_STEP, Preconditioner, preconditioner, step
+from entrepot.equilibrium.shock import Change, part
+from entrepot.equilibrium.sums import BlockedSums
+from entrepot.errors import NotConverged
+
+SMALL_CELL = 1e-6
+"""Spending on a sector below this share of an economy's total is judged against this share: the relative
+miss of a cell of a few dollars is rounding."""
+
+POOR = 0.3
+"""Spending, as a share of the base's, at which a surplus that can't be earned is taken for the reason."""
+
+SHORTEST_STEP = 1 / 128
+"""Share of a change below which following the equilibrium is given up."""
+
+NO_CHANGE = Change()
+
+
+class Solution(NamedTuple):
+    """An equilibrium on plain arrays, with everything it was solved from."""
+
+    base: Base
+    parameters: Parameters
+    kernel: Float  # K_ins, (S, N, N)
+    sums: BlockedSums
+    tariff: Float | None  # t'_ins, (S, N, N)
+    state: State
+    market: Market
+    residual: float
+    steps: int
+    method: str
+    reached: float = 1.0  # share of the change at which this is the equilibrium
+
+    def trade_share(self) -> Float:
+        """Shares of spending with duties, (sector, importer, exporter)."""
+        share = self.kernel * self.market.efficiency.T[:, None, :]
+        share /= self.market.denominator.T[:, :, None]
+        return np.asarray(share)
+
+    def spending(self) -> Float:
+        """X'_ns in the numeraire, (N, S)."""
+        return np.asarray(self.state.spending * self.parameters.size[:, None])
+
+    def flow(self) -> Float:
+        """Trade M'_ins before duties, (sector, importer, exporter)."""
+        flow = self.trade_share()
+        flow *= self.spending().T[:, :, None]
+        if self.tariff is not None:
+            flow /= 1 + self.tariff
+        return flow
+
+    def wage_income(self) -> Float:
+        """Y'_i, (N,)."""
+        return np.asarray(np.exp(self.state.wage + self.state.labour) * self.parameters.wage_income)
+
+
+def counterfactual(base: Base, ch: Change = NO_CHANGE, *, guess: State | None = None) -> Solution:
+    """Solve the model on plain arrays, from a guess or from no change.
+
+    Option `solver` `auto` tries Anderson acceleration at once, then follows the equilibrium along a path of
+    growing changes with a preconditioner of its own at every point, Newton–Krylov where Anderson fails there.
+
+    Raises `NotConverged` with the residual, the sweeps used and the worst economy and sector.
+    """
+    solver = base.options.solver
+    methods = {"auto": ("anderson",), "anderson": ("anderson",), "newton": ("newton",)}[solver]
+    with np.errstate(all="ignore"):
+        s = _attempt(base, ch, guess, methods, base.approximate_inverse)
+        if solver == "auto" and not s.residual <= base.options.tolerance:
+            s = _along_path(base, ch, s)
+    if not s.residual <= base.options.tolerance:
+        raise NotConverged(_failure(s))
+    if base.rules.revenue == "tax_relief" and s.market.relief.max() >= MOST_RELIEF:
+        worst = base.economies[int(np.argmax(s.market.relief))]
+        raise NotConverged(
+            f"{base.name}: tariff revenue of {worst} would exceed its labour income, so no income tax is "
+            "left to relieve. Use option revenue = lump_sum, or lower tariffs."
+        )
+    return s
+
+
+def _attempt(
+    base: Base, ch: Change, guess: State | None, methods: tuple[str, ...], inverse: Preconditioner
+) -> Solution:
+    """One attempt at a change: the best point that the methods reach, converged or not."""
+    options = base.options
+    parameters = changed_parameters(base, ch)
+    tariff = base.tariff if ch.tariff is None else ch.tariff
+    kernel = trade_kernel(base, ch)
+    sums = BlockedSums(kernel, tariff, base.input_coefficient)
+    problem = _Problem(base, parameters, sums, inverse)
+    at = flat(start(np, parameters) if guess is None else guess)
+    steps, found, method = 0, iterate.Iterate(at, np.inf, 0), methods[0]
+    for method in methods:
+        iteration = iterate.anderson if method == "anderson" else iterate.newton_krylov
+        found = iteration(problem.evaluate, at, tolerance=options.tolerance, most_steps=options.most_steps)
+        steps += found.steps
+        if found.residual <= options.tolerance:
+            break
+    state = problem.state(found.vector)
+    result = market(np, base.rules, parameters, sums, state)
+    return Solution(base, parameters, kernel, sums, tariff, state, result, found.residual, steps, method)
+
+
+def _along_path(base: Base, ch: Change, failed: Solution) -> Solution:
+    """Follow the equilibrium from no change to the whole change, with steps that shrink where one fails."""
+    reached, width, steps = 0.0, 0.5, failed.steps
+    state, inverse = None, base.approximate_inverse
+    last = failed
+    while reached < 1 and width >= SHORTEST_STEP:
+        share = min(1.0, reached + width)
+        s = _attempt(base, part(base, ch, share), state, ("anderson", "newton"), inverse)
+        steps += s.steps
+        if s.residual <= base.options.tolerance:
+            reached, last, state, width = share, s, s.state, 2 * width
+            here = s.parameters._replace(spending=s.spending(), wage_income=s.wage_income())
+            inverse = preconditioner(here, s.trade_share(), base.input_coefficient)
+        else:
+            width /= 2
+    residual = last.residual if reached >= 1 else failed.residual
+    return last._replace(steps=steps, method="path", residual=residual, reached=reached)
+
+
+def rebased(s: Solution) -> Base:
+    """The world after a change as the base of further ones: its shares, levels and tariffs, nothing changed."""
+    base, p, m = s.base, s.parameters, s.market
+    wage_income, spending = s.wage_income(), s.spending()
+    weight = p.numeraire_weight
+    if base.options.numeraire not in base.economies:
+        weight = m.income if base.rules.numeraire == "prices" else wage_income
+    parameters = p._replace(
+        spending=spending,
+        wage_income=wage_income,
+        transfer=m.income - wage_income - m.revenue,
+        labour=np.ones_like(p.labour),
+        base_relief=m.relief,
+        numeraire_weight=weight / weight.sum(),
+        size=spending.sum(axis=1),
+    )
+    return replace(
+        base,
+        trade_share=s.trade_share(),
+        tariff=s.tariff,
+        parameters=parameters,
+        revenue=m.revenue,
+        income=m.income,
+        solved=True,
+    )
+
+
+def changed_parameters(base: Base, ch: Change) -> Parameters:
+    """The base's parameters with the labour and transfers of a change."""
+    p = base.parameters
+    if ch.labour is not None:
+        p = p._replace(labour=ch.labour)
+    transfer = ch.transfer
+    if transfer is None and base.options.deficits == "balanced":
+        transfer = np.zeros_like(p.transfer)
+    if transfer is None:
+        return p
+    claimant = base.options.residual_claimant
+    if claimant is not None:
+        claim = np.zeros_like(p.transfer)
+        claim[base.economies.index(claimant)] = -transfer.sum()
+        p = p._replace(claim=claim)
+    return p._replace(transfer=transfer)
+
+
+def trade_kernel(base: Base, ch: Change) -> Float:
+    """K_ins = pi_ins [(1 + t')/(1 + t)]^{-theta phi} d^{-theta} A_is^theta, (sector, importer, exporter).
+
+    Sector by sector, and powers only where a tariff changes: a trade war touches few of the flows of a large
+    world, and temporaries stay small.
+    """
+    p, share = base.parameters, base.trade_share
+    if ch.tariff is None and ch.trade_cost is None and ch.productivity is None:
+        return share
+    kernel = np.empty_like(share)
+    for k, theta in enumerate(p.elasticity):
+        block = kernel[k]
+        block[:] = share[k]
+        if ch.tariff is not None:
+            _scale_by_tariffs(block, ch.tariff[k], None if base.tariff is None else base.tariff[k], -theta, p)
+        if ch.trade_cost is not None:
+            block *= ch.trade_cost[k] ** -theta
+        if ch.productivity is not None:
+            block *= ch.productivity[:, k] ** theta
+    return kernel
+
+
+def _scale_by_tariffs(block: Float, new: Float, old: Float | None, power: float, p: Parameters) -> None:
+    """Multiply one sector's kernel (importer, exporter) by the tariff factors that change."""
+    at = np.nonzero(new) if old is None else np.nonzero(new != old)
+    if at[0].size:
+        factor = np.log1p(new[at])
+        if old is not None:
+            factor -= np.log1p(old[at])
+        block[at] *= np.exp(power * p.tariff_exponent[at[0]] * factor)
+
+
+def flat(z: State) -> Float:
+    """A state as one vector."""
+    return np.concatenate([np.ravel(part) for part in z])
+
+
+class _Problem:
+    """The fixed point in the form that the iterations want: vector to preconditioned step and residual."""
+
+    def __init__(self, base: Base, p: Parameters, sums: BlockedSums, inverse: Preconditioner) -> None:
+        self.base, self.p, self.sums = base, p, sums
+        self.inverse = inverse
+        self.n, self.s = len(base.economies), len(base.sectors)
+        # Acceleration may overshoot below zero spending; it is held at a small share of the base's instead.
+        self.least = 1e-9 * p.spending / p.size[:, None]
+
+    def state(self, vector: Float) -> State:
+        n, cells = self.n, self.n * self.s
+        wage, labour, cost, spending = np.split(vector, [n, 2 * n, 2 * n + cells])
+        shape = (n, self.s)
+        return State(wage, labour, cost.reshape(shape), np.maximum(spending.reshape(shape), self.least))
+
+    def evaluate(self, vector: Float) -> tuple[Float, float]:
+        z = self.state(vector)
+        m = market(np, self.base.rules, self.p, self.sums, z)
+        size = residual_size(z, m.residual)
+        if not np.isfinite(size):
+            return np.zeros_like(vector), np.inf
+        move = flat(step(self.inverse, z, m.sales, m.residual, longest=LONGEST_STEP))
+        cells = z.spending.size
+        move[-cells:] += z.spending.reshape(-1) - vector[-cells:]
+        return move, size
+
+
+def residual_size(z: State, r: State) -> float:
+    """Largest miss of any equation, relative; inf where one isn't finite."""
+    misses = [
+        np.abs(r.wage).max(),
+        np.abs(r.labour).max(),
+        np.abs(r.cost).max(),
+        (np.abs(r.spending) / np.maximum(z.spending, SMALL_CELL)).max(),
+    ]
+    worst = float(np.max(misses))
+    return worst if np.isfinite(worst) else np.inf
+
+
+def _failure(s: Solution) -> str:
+    """Which equation is worst, where, and what may help."""
+    base, p, z, m = s.base, s.parameters, s.state, s.market
+    relative = np.abs(m.residual.spending) / np.maximum(z.spending, SMALL_CELL)
+    poor = s.state.spending.sum(axis=1)
+    if (
+        s.method == "path"
+        and (worst := int(np.argmin(poor))) >= 0
+        and poor[worst] < POOR
+        and p.transfer[worst] < 0
+    ):
+        return (
+            f"{base.name}: no equilibrium found beyond {100 * s.reached:.0f} % of the change: {base.economies[worst]} "
+            f"must give away a surplus of {-p.transfer[worst]:.4g} USD, and what it can still earn leaves it "
+            f"{100 * poor[worst]:.1f} % of its spending. Use option deficits = balanced, or a smaller shock."
+        )
+    cells = np.maximum(np.abs(m.residual.cost), relative)
+    cells = np.where(np.isfinite(cells), cells, np.inf)
+    wages = np.where(np.isfinite(m.residual.wage), np.abs(m.residual.wage), np.inf)
+    i = int(np.argmax(np.maximum(cells.max(axis=1), wages)))
+    k = int(np.argmax(cells[i]))
+    return (
+        f"{base.name}: no equilibrium found; after {s.steps} sweeps the worst equation still misses by "
+        f"{s.residual:.3g} (tolerance {base.options.tolerance:g}), at economy {base.economies[i]}, sector "
+        f"{base.sectors[k]} (elasticity {p.elasticity[k]:g}). Try option most_steps, a smaller shock, "
+        "or check that economy's data."
+    )

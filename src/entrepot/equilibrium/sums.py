@@ -1,0 +1,92 @@
+"""The sums over trade flows and input coefficients for NumPy, arranged for memory.
+
+A sweep of the model needs each trade flow three times. Arrays beyond the cache are walked in blocks of
+sectors (and of economies for input coefficients), so that each is read from memory once.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Float = NDArray[np.float64]
+
+BLOCK_BYTES = 1 << 20
+"""Size of a block: two fit in the second-level cache of current processors."""
+
+SPARSE_BELOW = 0.15
+"""Below this share of flows that pay duty, duties are kept as a sparse matrix instead of a second kernel."""
+
+
+class BlockedSums:
+    """`Sums` over NumPy arrays.
+
+    `kernel` (sector, importer, exporter) is K_ins; `tariff` are t'_ins in the same layout or None;
+    `input_coefficient` is (economy, input, user) or None for an economy without input-output links.
+    """
+
+    def __init__(self, kernel: Float, tariff: Float | None, input_coefficient: Float | None) -> None:
+        self.kernel = kernel
+        self.duties: sparse.csr_array | None = None
+        self.net_kernel: Float | None = None
+        if tariff is not None and np.count_nonzero(tariff) > SPARSE_BELOW * tariff.size:
+            self.net_kernel = np.add(tariff, 1.0)
+            np.divide(kernel, self.net_kernel, out=self.net_kernel)
+        elif tariff is not None:
+            self.duties = _duties(kernel, tariff)
+            # The transpose of CSR walks scattered memory; its own CSR is small and faster.
+            self.duties_by_exporter = self.duties.T.tocsr()
+        self.input_coefficient = input_coefficient
+        self.sector_blocks = blocks(len(kernel), kernel[0].nbytes * (1 if self.net_kernel is None else 2))
+        self.economy_blocks = (
+            [] if input_coefficient is None else blocks(len(input_coefficient), input_coefficient[0].nbytes)
+        )
+
+    def trade(self, efficiency: Float, spending: Float, kept: Float) -> tuple[Float, Float, Float]:
+        """See `Sums.trade`."""
+        v = np.ascontiguousarray(efficiency.T)[:, :, None]
+        x = np.ascontiguousarray(spending.T)[:, :, None]
+        keep = kept[None, :, None]
+        denominator, sold = np.empty_like(v), np.empty_like(v)
+        intensity = np.empty_like(v)
+        purchases = np.empty_like(v) if self.net_kernel is not None else x.copy()
+        for block in self.sector_blocks:
+            k = self.kernel[block]
+            np.matmul(k, v[block], out=denominator[block])
+            np.divide(x[block], denominator[block], out=intensity[block])
+            if self.net_kernel is not None:
+                k = self.net_kernel[block]
+                np.matmul(k, v[block], out=purchases[block])
+                purchases[block] *= intensity[block]
+            np.matmul(k.transpose(0, 2, 1), keep * intensity[block], out=sold[block])
+        if self.duties is not None and self.duties.nnz:
+            purchases -= intensity * (self.duties @ v.reshape(-1)).reshape(v.shape)
+            sold -= (self.duties_by_exporter @ (keep * intensity).reshape(-1)).reshape(v.shape)
+        return denominator[:, :, 0].T, purchases[:, :, 0].T, sold[:, :, 0].T
+
+    def inputs(self, log_price: Float, sales: Float) -> tuple[Float, Float]:
+        """See `Sums.inputs`."""
+        if self.input_coefficient is None:
+            return np.zeros_like(log_price), np.zeros_like(sales)
+        p, s = np.ascontiguousarray(log_price)[:, :, None], np.ascontiguousarray(sales)[:, :, None]
+        price, use = np.empty_like(p), np.empty_like(s)
+        for block in self.economy_blocks:
+            g = self.input_coefficient[block]
+            np.matmul(g.transpose(0, 2, 1), p[block], out=price[block])
+            np.matmul(g, s[block], out=use[block])
+        return price[:, :, 0], use[:, :, 0]
+
+
+def _duties(kernel: Float, tariff: Float) -> sparse.csr_array:
+    """Duty part of the kernel, K t'/(1 + t'), as one matrix of (sector, importer) by (sector, exporter)."""
+    sectors, n, _ = kernel.shape
+    at = np.flatnonzero(tariff)
+    rate = tariff.reshape(-1)[at]
+    row, exporter = np.divmod(at, n)
+    values = kernel.reshape(-1)[at] * (rate / (1 + rate))
+    return sparse.csr_array((values, (row, row - row % n + exporter)), shape=(sectors * n, sectors * n))
+
+
+def blocks(count: int, each: int) -> list[slice]:
+    """Slices of so many of `count` items that they fit a block, at `each` bytes."""
+    step = max(1, BLOCK_BYTES // max(each, 1))
+    return [slice(a, min(a + step, count)) for a in range(0, count, step)]

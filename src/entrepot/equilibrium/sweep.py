@@ -1,0 +1,251 @@
+"""Thousands of scenarios: drawn elasticities, any executor, results on disk as they come, resumed after a kill.
+
+The store is a folder of Parquet files, one per piece of work, at `scenario=NAME/draws-FIRST-LAST.parquet`
+(the layout that polars, DuckDB and Spark read as one partitioned table), and `sweep.json`, which says what the
+store holds. A file appears whole or not at all: what is there is done, what isn't is computed again.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import xarray as xr
+from rich.progress import Progress
+
+from entrepot.equilibrium import elasticities
+from entrepot.equilibrium.base import Base
+from entrepot.equilibrium.engine import counterfactual
+from entrepot.equilibrium.options import Options
+from entrepot.equilibrium.outcomes import dataset
+from entrepot.equilibrium.shock import Shock, change
+from entrepot.equilibrium.solve import ready
+from entrepot.errors import NotConverged, OptionError
+from entrepot.world import World
+
+OUTCOMES = (
+    "welfare_pct", "real_wage_pct", "employment_pct", "prices_pct", "exports_gdp_pct", "imports_gdp_pct",
+    "deficit_pct", "revenue_share",
+)  # fmt: skip
+
+PIECE = 25
+"""Scenarios solved between two files: a second's work or so, and the most that a kill loses."""
+
+NAME = re.compile(r"[\w.+-]+")
+
+
+class Piece(NamedTuple):
+    """One file's work: a scenario, the draws of elasticities to solve it under, and where results go."""
+
+    scenario: str
+    shock: Shock | xr.DataArray | None
+    draws: tuple[int, ...]
+    file: Path
+
+
+class Job(NamedTuple):
+    """What all pieces share."""
+
+    world: World
+    options: Options
+    set_name: str | None  # elasticities to draw from
+    seed: int
+    mark: str  # digest of the world's data: a name alone may stand for two worlds
+
+
+def sweep(
+    world: World,
+    shocks: Mapping[str, Shock | xr.DataArray | None],
+    store: Path,
+    *,
+    options: Options | None = None,
+    draw_from: str | None = None,
+    draws: int = 1,
+    seed: int = 0,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    **overrides: Any,
+) -> pl.DataFrame:
+    """Solve every scenario, under every draw of elasticities, into a store, and return it as one table.
+
+    `draw_from` names a set of elasticities with published errors; draw k uses the seed and k alone, so that
+    scenarios share draws and a resumed sweep gives the same numbers. `executor` is any of
+    `concurrent.futures`; by default `workers` processes. Rows are scenario x draw x economy; `status` is
+    `converged` or the reason why there are no numbers.
+
+    Raises `OptionError` for a scenario's name that is no file name, or a store that holds another sweep.
+    """
+    job = Job(
+        world, (options or Options()).changed(**overrides), draw_from, seed, _mark(world.data.data_vars)
+    )
+    for name, shock in shocks.items():
+        if not NAME.fullmatch(name):
+            raise OptionError(f"scenario {name!r}: names may hold letters, digits, and . + - _ only.")
+        change(_base(job, None), shock)
+    if draws < 1 or (draw_from is None and draws != 1):
+        raise OptionError(
+            f"draws = {draws}: give one or more, and draw_from with a set of elasticities for many."
+        )
+    _claim(store, job, shocks)
+    todo = [p for p in pieces(shocks, draws, store) if not p.file.exists()]
+    if todo:
+        if executor is not None:
+            _run(executor, job, todo, progress=progress)
+        else:
+            # Spawned, not forked: the parent has threads of BLAS and polars, which a fork may catch mid-lock.
+            with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
+                _run(processes, job, todo, progress=progress)
+    return read(store).filter(pl.col("scenario").is_in(list(shocks)) & (pl.col("draw") < draws))
+
+
+def pieces(shocks: Mapping[str, Shock | xr.DataArray | None], draws: int, store: Path) -> Iterable[Piece]:
+    """The work of a sweep in files; the same sweep always has the same files."""
+    for name, shock in shocks.items():
+        for first in range(0, draws, PIECE):
+            # Named by the piece's place alone, so that a longer sweep continues a shorter one.
+            some = tuple(range(first, min(first + PIECE, draws)))
+            file = store / f"scenario={name}" / f"draws-{some[0]:06d}-{some[-1]:06d}.parquet"
+            yield Piece(name, shock, some, file)
+
+
+def read(store: Path) -> pl.DataFrame:
+    """All finished results of a store, in the order of scenario, draw and economy as first solved."""
+    files = sorted(store.glob("scenario=*/draws-*.parquet"))
+    if not files:
+        raise OptionError(f"{store}: no finished results of a sweep here.")
+    table = pl.concat([pl.read_parquet(f, hive_partitioning=False) for f in files])
+    return table.unique(["scenario", "draw", "economy"], keep="first", maintain_order=True)
+
+
+def bands(
+    table: pl.DataFrame,
+    quantiles: Sequence[float] = (0.05, 0.5, 0.95),
+    *,
+    by: Sequence[str] = ("scenario", "economy"),
+) -> pl.DataFrame:
+    """Quantiles of every outcome over draws, one row per group, and the share of draws that converged."""
+    good = pl.col("status") == "converged"
+    spread = [
+        pl.col(name).filter(good).quantile(q, interpolation="linear").alias(f"{name}_q{round(100 * q):02d}")
+        for name in OUTCOMES
+        for q in quantiles
+    ]
+    return table.group_by(list(by), maintain_order=True).agg(good.mean().alias("converged"), *spread)
+
+
+def _run(executor: Executor, job: Job, todo: list[Piece], *, progress: bool) -> None:
+    futures = [executor.submit(_work, job, piece) for piece in todo]
+    with Progress(disable=not progress, transient=True) as bar:
+        task = bar.add_task("scenarios", total=sum(len(p.draws) for p in todo))
+        for future in as_completed(futures):
+            bar.advance(task, future.result())
+
+
+def _work(job: Job, piece: Piece) -> int:
+    """Solve one piece and write its file; how many scenarios it had."""
+    frames = []
+    for draw in piece.draws:
+        try:
+            base = _base(job, draw)
+            frame = _rows(base, piece, draw)
+        except NotConverged as error:
+            frame = _failed(job.world, piece, draw, str(error))
+        frames.append(frame)
+    piece.file.parent.mkdir(parents=True, exist_ok=True)
+    partial = piece.file.with_suffix(".partial")
+    pl.concat(frames).write_parquet(partial)
+    partial.replace(piece.file)
+    return len(piece.draws)
+
+
+_bases: dict[tuple[str, str], Base] = {}
+"""The last base that this process prepared: pieces of one job share it."""
+
+
+def _base(job: Job, draw: int | None) -> Base:
+    """The base under a draw of elasticities; the named set itself where nothing is drawn."""
+    options = job.options
+    if job.set_name is not None and draw is None:
+        options = options.changed(elasticity=job.set_name)
+    elif job.set_name is not None:
+        drawn = elasticities.draw(
+            job.set_name, job.world.sectors, np.random.default_rng([job.seed, draw or 0])
+        )
+        options = options.changed(elasticity=tuple(float(v) for v in drawn))
+    key = (job.mark, repr(options))
+    if key not in _bases:
+        _bases.clear()
+        _bases[key] = ready(job.world, options)
+    return _bases[key]
+
+
+def _rows(base: Base, piece: Piece, draw: int) -> pl.DataFrame:
+    result = dataset(counterfactual(base, change(base, piece.shock)), flows=False)
+    outcomes = {name: result[name].values for name in OUTCOMES}
+    return _frame(base.economies, piece, draw, "converged", outcomes)
+
+
+def _failed(world: World, piece: Piece, draw: int, reason: str) -> pl.DataFrame:
+    unknown = np.full(len(world.economies), np.nan)
+    return _frame(world.economies, piece, draw, reason, dict.fromkeys(OUTCOMES, unknown))
+
+
+def _frame(
+    economies: Sequence[str], piece: Piece, draw: int, status: str, outcomes: Mapping[str, Any]
+) -> pl.DataFrame:
+    head = pl.DataFrame({"economy": list(economies)}).select(
+        pl.lit(piece.scenario).alias("scenario"),
+        pl.lit(draw).alias("draw"),
+        "economy",
+        pl.lit(status).alias("status"),
+    )
+    return head.with_columns(pl.Series(k, v).fill_nan(None) for k, v in outcomes.items())
+
+
+def _claim(store: Path, job: Job, shocks: Mapping[str, Shock | xr.DataArray | None]) -> None:
+    """Write what the store holds, or check that it holds results of the same world, options and shocks."""
+    what = {
+        "world": f"{job.world.name} {job.mark}",
+        "options": repr(job.options),
+        "draw_from": job.set_name,
+        "seed": job.seed,
+    }
+    marks = {name: _mark(_parts(shock)) for name, shock in shocks.items()}
+    store.mkdir(parents=True, exist_ok=True)
+    file = store / "sweep.json"
+    known: dict[str, str] = {}
+    if file.exists():
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        known = stored.pop("scenarios")
+        different = [k for k in what if stored.get(k) != what[k]]
+        different += [f"scenario {k}" for k in marks if known.get(k, marks[k]) != marks[k]]
+        if different:
+            raise OptionError(
+                f"{store}: holds a sweep that differs in {', '.join(different)}; give another folder, or empty it."
+            )
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(what | {"scenarios": known | marks}, indent=1), encoding="utf-8")
+    partial.replace(file)
+
+
+def _parts(shock: Shock | xr.DataArray | None) -> dict[str, xr.DataArray]:
+    if isinstance(shock, xr.DataArray):
+        shock = Shock(tariff=shock)
+    return {} if shock is None else {k: v for k, v in vars(shock).items() if v is not None}
+
+
+def _mark(arrays: Mapping[Any, xr.DataArray]) -> str:
+    """A digest of labelled arrays: names, dimensions, labels and values."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        labels = [(d, array[d].values.astype(str).tolist()) for d in array.dims]
+        digest.update(repr((name, labels)).encode())
+        digest.update(np.ascontiguousarray(array.values).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,110 @@
+"""Derivatives and policy: exact against differences, NumPy against JAX, optima that are optima."""
+
+import numpy as np
+import pytest
+
+from entrepot.equilibrium import derive, ready, respond, solve
+from entrepot.equilibrium.base import Base
+from entrepot.equilibrium.engine import Solution, counterfactual
+from entrepot.equilibrium.shock import change
+from entrepot.errors import OptionError
+from test_equilibrium_properties import RICH, tariffs, with_inputs, without_inputs
+
+
+def solved(options: dict) -> Solution:
+    world = with_inputs(7, 3, 2)
+    base = ready(world, tolerance=1e-13, **options)
+    return counterfactual(base, change(base, tariffs(world, 7, 0.3)))
+
+
+@pytest.mark.parametrize("options", [{"elasticity": 4.0}, RICH], ids=["plain", "rich"])
+def test_gradients_are_central_differences_and_jax_agrees_with_numpy(options: dict) -> None:
+    s = solved(options)
+    linear = derive.Linearised(s)
+    result = solve(s.base, derive_tariff(s), flows=False)
+    here = linear.outcomes()
+    np.testing.assert_allclose(np.expm1(here["welfare"]) * 100, result["welfare_pct"], atol=1e-10)
+    for name in ("revenue", "exports", "imports"):
+        np.testing.assert_allclose(here[name], result[name], rtol=1e-10)
+    h, k, n, i = 1e-4, 1, 0, 2
+    for outcome in ("welfare", "prices", "wage", "revenue"):
+        exact = derive.gradient(s, outcome, "E1").values[i, n, k]
+        sides = []
+        for sign in (1, -1):
+            tariff = np.array(s.tariff)
+            tariff[k, n, i] += sign * h
+            moved = counterfactual(s.base, change(s.base, None)._replace(tariff=tariff))
+            sides.append(derive.Linearised(moved).outcomes()[outcome][1])
+        assert exact == pytest.approx((sides[0] - sides[1]) / (2 * h), rel=1e-6)
+    direction = derive_tariff(s) * 0
+    direction[i, n, k] = 1.0
+    forward = derive.response(s, direction)
+    assert float(forward["welfare"][1]) == pytest.approx(
+        derive.gradient(s, "welfare", "E1").values[i, n, k], rel=1e-8
+    )
+
+
+def derive_tariff(s: Solution):
+    assert s.tariff is not None
+    return with_inputs(7, 3, 2).tariff.copy(data=s.tariff.transpose(2, 1, 0))
+
+
+@pytest.fixture(scope="module")
+def small() -> Base:
+    return ready(without_inputs(11, 3, 2), elasticity=4.0, deficits="balanced")
+
+
+@pytest.mark.parametrize("by", ["uniform", "partner", "partner_sector"])
+def test_at_the_optimum_the_gradient_vanishes_or_a_bound_binds(small: Base, by: respond.By) -> None:
+    best = respond.optimal(small, "E0", by=by, bounds=(0.0, 0.3))
+    rates, slope = best.rates.values, best.gradient.values
+    inside = (rates > 1e-8) & (rates < 0.3 - 1e-8)
+    assert np.abs(slope[inside]).max(initial=0) < 1e-5
+    assert (slope[rates >= 0.3 - 1e-8] > -1e-5).all()
+    assert (slope[rates <= 1e-8] < 1e-5).all()
+    assert best.welfare_pct > float(solve(small, None, flows=False)["welfare_pct"][0])
+
+
+def test_more_instruments_never_serve_a_government_worse(small: Base) -> None:
+    by: tuple[respond.By, ...] = ("uniform", "partner", "partner_sector")
+    gains = [respond.optimal(small, "E0", by=b).welfare_pct for b in by]
+    assert gains == sorted(gains)
+
+
+def test_a_small_open_economy_gains_nothing_from_tariffs_at_home_prices(small: Base) -> None:
+    """The optimal uniform tariff of one sector is 1/(theta x foreign share of the rest): near 1/theta if small."""
+    best = respond.optimal(ready(without_inputs(11, 3, 1), elasticity=4.0, deficits="balanced"), "E0")
+    assert 0.2 < float(best.rates) < 0.45
+
+
+def test_nobody_gains_by_leaving_the_nash_point(small: Base) -> None:
+    found = respond.nash(small, ["E0", "E1"])
+    point = found["E0"].tariff
+    welfare = solve(small, point, flows=False)["welfare_pct"]
+    for code in ("E0", "E1"):
+        own = float(welfare.sel(economy=code))
+        for other_rate in (0.5, 0.9, 1.1, 2.0):
+            deviation = point.copy()
+            mine = deviation.sel(importer=code) * other_rate
+            deviation.loc[{"importer": code}] = mine
+            assert float(solve(small, deviation, flows=False)["welfare_pct"].sel(economy=code)) < own + 1e-8
+
+
+def test_retaliation_in_kind(small: Base) -> None:
+    world = without_inputs(11, 3, 2)
+    shock = world.tariff.copy()
+    shock.loc[{"importer": "E0", "exporter": "E1"}] = 0.2
+    answered = respond.retaliation(world, shock, "E0")
+    assert (answered.sel(importer="E1", exporter="E0") == 0.2).all()
+    assert (answered.sel(importer="E2", exporter="E0") == 0).all()
+    with pytest.raises(OptionError, match="XYZ"):
+        respond.retaliation(world, shock, "XYZ")
+
+
+def test_who_is_no_government(small: Base) -> None:
+    with pytest.raises(OptionError, match="XXX"):
+        respond.optimal(small, "XXX")
+    with pytest.raises(OptionError, match="overlap"):
+        respond.nash(small, ["E0", "E0"])
+    with pytest.raises(OptionError, match="bounds"):
+        respond.optimal(small, "E0", bounds=(0.5, 0.1))
