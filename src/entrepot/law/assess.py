@@ -153,6 +153,8 @@ class Panel:
     def table(self, days: Sequence[date], kind: str | None = None) -> pl.DataFrame:
         """The rates of some days by group, and by authority, family or measure if `kind` names one of these."""
         base = self.charged(self.book.base_day, by_measure=kind == "measure")
+        if kind is None:
+            base = {"": _total(base)}
         blocks = [block for day in days for block in self._blocks(day, base, kind)]
         n = len(self.groups)
         order = np.tile(np.arange(n), len(blocks))
@@ -181,7 +183,7 @@ class Panel:
         now = self.charged(day, by_measure=kind == "measure")
         paid, none = self._sum(self.duty), np.zeros(len(self.groups))
         if kind is None:
-            change = sum(now.values(), start=_NOTHING) - sum(base.values(), start=_NOTHING)
+            change = _total(now) - base[""]
             return [_Block(day, None, paid, self._sum(self.value * change))]
         added: dict[str, Array] = {}
         for slot in dict.fromkeys([*base, *now]):
@@ -236,6 +238,10 @@ class _Block:
     label: str | None
     paid: Array
     added: Array
+
+
+def _total(charged: Mapping[str, Array]) -> Array:
+    return sum(charged.values(), start=_NOTHING)
 
 
 _NOTHING: Array = np.zeros(1)

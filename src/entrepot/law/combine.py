@@ -140,7 +140,7 @@ def _limit(charged: _Charged, hit: Hit, reach: Array) -> Array:
 
 def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
     """The part of the value that each hit reaches, one array per hit (step 1)."""
-    reach: list[Array | None] = [None] * len(hits)
+    reach: list[Array | None] = [None if hit.measure.unless else hit.portion for hit in hits]
     coverage: dict[tuple[str, ...], Array] = {}
     by_family: dict[str, list[int]] = {}
     for i, hit in enumerate(hits):
@@ -154,17 +154,15 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
             circle = " → ".join(hits[j].measure.id for j in (*path[path.index(i) :], i))
             raise LawError(f"`unless` runs in a circle: {circle}; one of them has to apply first")
         hit = hits[i]
-        part = hit.portion
         names = hit.measure.unless
-        if names:
-            if names not in coverage:
-                covered = np.zeros(n_cases)
-                for family, members in by_family.items():
-                    if lies_in(family, names):
-                        for j in members:
-                            covered[hits[j].cases] += settle(j, (*path, i))
-                coverage[names] = 1 - np.minimum(covered, 1.0)
-            part = part * coverage[names][hit.cases]
+        if names not in coverage:
+            covered = np.zeros(n_cases)
+            for family, members in by_family.items():
+                if lies_in(family, names):
+                    for j in members:
+                        covered[hits[j].cases] += settle(j, (*path, i))
+            coverage[names] = 1 - np.minimum(covered, 1.0)
+        part = hit.portion * coverage[names][hit.cases]
         reach[i] = part
         return part
 

@@ -50,8 +50,8 @@ class ProductIndex:
                 if digits <= length:
                     width = 10 ** (length - digits)
                     lowest = np.array(values, dtype=np.int64) * width
-                    np.add.at(edges, np.searchsorted(numbers, lowest), 1)
-                    np.add.at(edges, np.searchsorted(numbers, lowest + width), -1)
+                    edges += np.bincount(np.searchsorted(numbers, lowest), minlength=len(edges))
+                    edges -= np.bincount(np.searchsorted(numbers, lowest + width), minlength=len(edges))
             found[at[np.cumsum(edges[:-1]) > 0]] = True
         return found
 
