@@ -68,7 +68,7 @@ def panel(
     with working(f"writing to {out}"):
         every_day = daily(by_origin.table, first, end)
         frames = {"rates.csv": at_change, "authorities.csv": by_authority.table, "daily.csv": every_day}
-        written = _write(frames, law, first, end, chosen, out)
+        written = _write(frames, law, records, first, end, chosen, out)
     sys.stdout.write("written: " + ", ".join(map(str, written)) + "\n")
 
 
@@ -98,7 +98,13 @@ def _tables(
 
 
 def _write(
-    frames: dict[str, pl.DataFrame], law: Book, first: date, end: date, drawn: list[str], out: Path
+    frames: dict[str, pl.DataFrame],
+    law: Book,
+    records: Ledger,
+    first: date,
+    end: date,
+    drawn: list[str],
+    out: Path,
 ) -> list[Path]:
     from entrepot.report.charts import rate_steps, save
     from entrepot.report.panel import steps
@@ -117,7 +123,9 @@ def _write(
     names = {code: _name(code) for code in drawn}
     events = {on: what for on, what in law.events.items() if first <= on < end}
     title = f"{', '.join(names.values())}: average duty on imports into {law.importer}"
-    chart = rate_steps(steps(every_day, drawn), names, events, title, law.title)
+    chart = rate_steps(
+        steps(every_day, drawn), names, events, title, f"{law.title}; weighted with {records.source}"
+    )
     for kind in ("svg", "png"):
         written.append(out / f"{'-'.join(drawn).lower()}.{kind}")
         save(chart, written[-1])
