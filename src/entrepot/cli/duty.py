@@ -134,10 +134,13 @@ def _print(answer: Duty, *, every: bool) -> None:
         f"[bold]{answer.product}[/] {name}, from {place}, on {answer.on}, {answer.value_usd:,.2f} USD"
     )
     if answer.missing:
-        missing = ", ".join(answer.missing)
         console.print(
-            f"[bold]unresolved[/]: it depends on {missing}; give it with --fact (product: all ten digits)"
+            f"[bold]unresolved[/]: it depends on {', '.join(answer.missing)}; {_how_to_give(answer.missing)}"
         )
+        for outcome in answer.outcomes:
+            console.print(
+                f"  if {_condition(outcome)}: {_numbers(outcome.total_rate, outcome.total_usd)[0]} %"
+            )
     elif answer.answer == "ambiguous":
         console.print("[bold]ambiguous[/]: the text can be read in more than one way")
     for outcome in answer.outcomes:

@@ -56,8 +56,12 @@ class Fact:
         if name in declared:
             return declared[name]
         stem, dot, _ = name.partition(".")
-        built_in = BUILT_IN.get(stem + dot + ("*" if dot else ""))
-        return None if built_in is None else replace(built_in, name=name)
+        built_in = BUILT_IN.get(f"{stem}.*" if dot else stem)
+        if built_in is not None:
+            return replace(built_in, name=name)
+        # An option of a choice: programme.USMCA.
+        choice = declared.get(stem, BUILT_IN.get(stem)) if dot else None
+        return replace(choice, name=name) if choice is not None and choice.kind == "choice" else None
 
 
 BUILT_IN = {
@@ -130,7 +134,7 @@ def check_given(
     notes = []
     seen: set[tuple[str, str | None]] = set()
     for one in given:
-        fact = Fact.lookup(declared, one.name) or Fact.lookup(declared, one.name.partition(".")[0])
+        fact = Fact.lookup(declared, one.name)
         if fact is None:
             known = [*asked, *declared, *(name for name in BUILT_IN if "*" not in name)]
             raise LawError(
@@ -146,6 +150,6 @@ def check_given(
                 raise LawError(f"--fact {one.name}={one.value}: write true, false or a number ({fact.what})")
             if one.value not in options and (like := near(one.value, options)):
                 raise LawError(f"--fact {one.name}={one.value}: no measure asks for that{like}")
-        if fact.name not in asked and one.name not in asked and one.name.partition(".")[0] not in asked:
+        if one.name not in asked and one.name.partition(".")[0] not in asked:
             notes.append(f"{one.name} was given, but no measure in force asks for it here")
     return notes

@@ -93,7 +93,9 @@ def _how(measure: Measure, part: float, charged: float) -> str:
     if measure.rate.by_origin is not None:
         return f"{charged / part * 100:.10g} %{portion}"
     if np.isnan(charged):
-        return f"applies, but {measure.rate.fact or 'its quantity'} is unknown{portion}"
+        if measure.rate.is_limit:
+            return f"{measure.rate}, which turns on what isn't known"
+        return f"applies, but {measure.rate.fact or f'quantity.{measure.rate.unit}'} is unknown{portion}"
     if measure.rate.fact is not None:
         return f"{measure.rate.fact} {charged * 100:.10g} %{portion}"
     return f"{measure.rate}{portion}"
