@@ -28,6 +28,7 @@ docs: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/law.py
+	$(BIN)/python benchmarks/origin.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes is the machine's business: speed is measured in benchmarks.
+settings.register_profile("entrepot", deadline=None)
+settings.load_profile("entrepot")
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,7 @@ values = st.integers(0, 10**9).map(float)
 @st.composite
 def ledgers(draw: st.DrawFn) -> Ledger:
     """Any small ledger: distinct lines, duty below value, a share of which is transshipped."""
+    steel = draw(st.sampled_from([0.0, 0.3, 1.0]))
     keys = draw(
         st.lists(st.tuples(st.sampled_from(ORIGINS), st.sampled_from(PRODUCTS)), min_size=1, unique=True)
     )
@@ -77,7 +78,7 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         value = draw(values)
         rows.append((origin, product, value, value * draw(st.sampled_from([0.0, 0.025, 0.29]))))
         shares.append(draw(st.sampled_from([0.0, 0.161, 1.0])))
-    return ledger(*rows, transshipped=shares)
+    return ledger(*rows, transshipped=shares, metal__steel=[steel] * len(rows))
 
 
 @st.composite
@@ -99,6 +100,9 @@ def books(draw: st.DrawFn) -> Book:
             ),
             "rate": draw(st.sampled_from([0.0, 0.1, 0.25, {"floor": 0.15, "of": ["mfn"]}])),
             "when": draw(st.sampled_from([[], [{"fact": "transshipped", "is": True}]])),
+            "portion": draw(
+                st.sampled_from([None, {"fact": "metal.steel"}, {"fact": "metal.steel", "rest": True}])
+            ),
             # An order of its own each: what commutes without one is tested apart.
             "order": number,
         }

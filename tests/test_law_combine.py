@@ -6,6 +6,7 @@ import pytest
 
 from entrepot.errors import LawError, Unresolved
 from entrepot.law.assess import rates
+from entrepot.law.assessment import assess
 from entrepot.law.facts import Fact, Given
 from entrepot.law.measure import Measure
 from law_cases import book, ledger, measure
@@ -152,3 +153,66 @@ def test_what_was_paid_in_the_base_year_is_not_added_again() -> None:
     ended = old.model_copy(update={"until": date(2025, 2, 1)})
     floor = measure(id="deal", rate={"floor": 0.15, "of": ["mfn"]})
     assert added(MFN, ended, floor, records=paid) == pytest.approx(-0.25 + 0.15 - 0.029)
+
+
+def test_how_the_whole_is_cut_does_not_change_it() -> None:
+    steel, rest = {"fact": "metal.steel"}, {"fact": "metal.steel", "rest": True}
+    law = book(
+        measure(id="a", family="beta", rate=0.5, portion=steel),
+        measure(id="b", family="beta", rate=0.1, portion=rest),
+        measure(id="s", family="gamma", rate=0.2, portion={"fact": "content.CHN"}, sets=["beta"]),
+        measure(id="later", family="beta", rate=0.1, order=2),
+    )
+    given = [Given("metal.steel", 0.3), Given("content.CHN", 0.5)]
+    whole = rates(STEEL, law, on=[DAY], given=given).table["added_duty_usd"][0]
+    for by in ("authority", "family", "measure"):
+        cut = rates(STEEL, law, on=[DAY], by=[by], given=given).table["added_duty_usd"].sum()
+        assert cut == pytest.approx(whole, rel=1e-12)
+    assert whole == pytest.approx(1000 * ((0.3 * 0.5 + 0.7 * 0.1) * 0.5 + 0.5 * 0.2 + 0.1))
+
+
+def test_an_unknown_option_keeps_the_line_whole() -> None:
+    two = [measure(id=i, rate=0.1, when=[{"fact": "programme", "is": i}]) for i in ("USMCA", "GSP")]
+    with pytest.raises(Unresolved, match=r"programme\.USMCA.*1,000 USD"):
+        added(*two, records=ledger(("VNM", "7326908688", 1000.0, 0.0), programme__USMCA=[0.6]))
+
+
+def test_the_general_rate_can_be_given_tested_and_stands_beside_other_rates() -> None:
+    floor = measure(id="deal", rate={"floor": 0.15, "of": ["mfn"]})
+    assert added(MFN, floor, given=[Given("mfn", 0.1)]) == pytest.approx(0.05)
+    low = measure(id="low", rate=0.2, when=[{"fact": "mfn", "at_least": 0.02}])
+    assert added(MFN, low) == pytest.approx(0.2)
+    assert added(MFN, measure(id="low", rate=0.2, when=[{"fact": "mfn", "below": 0.02}])) == 0.0
+    way = MFN.model_copy(update={"unless": ("alpha",)})
+    assert added(way, measure(id="a", rate=0.1)) == pytest.approx(0.1 - 0.029)
+    other = Fact("pref", "rate", "another rate", value=0.01)
+    assert added(MFN, measure(id="p", rate={"fact": "pref"}), facts=(other,)) == pytest.approx(0.01)
+
+
+def test_a_group_in_a_ledger_is_reached_through_its_members_or_refused() -> None:
+    union = ledger(("EU27", "7326908688", 1000.0, 0.0))
+    some = book(measure(rate={"by_origin": "t"}), tables={"t": {"DEU": 0.2, "FRA": 0.1}})
+    with pytest.raises(LawError, match="members of EU27"):
+        rates(union, some, on=[DAY])
+    with pytest.raises(LawError, match="names DEU"):
+        added(measure(origins=["DEU"]), records=union)
+    assert added(measure(origins=["EU27"]), records=union) == pytest.approx(0.1)
+
+
+def test_an_assessment_says_what_every_line_pays_by_measure() -> None:
+    law = book(
+        MFN,
+        measure(id="a", rate=0.2, unless=["beta"]),
+        measure(id="b", family="beta", rate=0.5, products=["73"]),
+    )
+    records = ledger(
+        ("VNM", "7326908688", 1000.0, 29.0),
+        ("VNM", "6109100012", 200.0, 33.0),
+        ("CHN", "6109100012", 0.0, 0.0),
+    )
+    found = assess(records, law, DAY)
+    paid = {(r["line"], r["measure"]): r["duty_usd"] for r in found.parts.to_dicts() if r["duty_usd"]}
+    assert paid == pytest.approx({(1, "mfn"): 29.0, (1, "b"): 500.0, (2, "mfn"): 33.0, (2, "a"): 40.0})
+    assert found.lines["duty_usd"].to_list() == pytest.approx([529.0, 73.0, 0.0])
+    whole = rates(records, law, on=[DAY], by=["importer"]).table
+    assert found.lines["duty_usd"].sum() == pytest.approx(whole["total_rate"][0] * 1200)

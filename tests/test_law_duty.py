@@ -148,7 +148,7 @@ def test_wrong_questions(call: dict[str, str], error: type[Exception], words: st
     [
         ("transshipped", "NAME=VALUE"),
         ("transshipped=0.161", "true or false"),
-        ("transshipped=maybe", "true or false"),
+        ("transshipped=maybe", "true, false or a number"),
         ("content.CHN=30", "between 0 and 1"),
     ],
 )

@@ -188,3 +188,26 @@ def test_a_wrong_overlay_is_named(
         overlay(law, tmp_path, text)
     assert "what-if" in str(caught.value) or error is UnknownCode
     assert words in str(caught.value)
+
+
+def test_what_was_laid_over_counts_from_the_day_it_was_published(law: Book, tmp_path: Path) -> None:
+    later = (
+        MEASURE.replace("2025-02-10", "2025-07-31").replace("2025-03-12", "2025-08-07").replace("0.25", "0.5")
+    )
+    laid = overlay(law, tmp_path, later)
+    day = date(2025, 9, 1)
+    assert [m.rate.ad_valorem for m in laid.regime(day).measures] == [0.5]
+    assert [m.rate.ad_valorem for m in laid.regime(day, as_known=date(2025, 6, 1)).measures] == [0.25]
+    ended = overlay(law, tmp_path, '[[end]]\nid = "steel"\non = 2025-08-01\npublished = 2025-07-01\n')
+    assert ended.regime(day, as_known=date(2025, 6, 30)).measures
+    assert not ended.regime(day, as_known=date(2025, 7, 1)).measures
+
+
+def test_an_overlay_that_names_an_id_twice_or_a_family_that_none_lies_in_is_refused(
+    law: Book, tmp_path: Path
+) -> None:
+    with pytest.raises(LawError, match="two measures with the id 'steel' overlap"):
+        overlay(law, tmp_path, MEASURE + MEASURE)
+    text = MEASURE.replace("rate = 0.25", 'rate = 0.25\nsets = ["s232.stel"]').replace('"steel"', '"other"')
+    with pytest.raises(LawError, match=r"no measure lies in family 's232.stel'; near: s232.steel"):
+        overlay(law, tmp_path, text)

@@ -48,38 +48,51 @@ def test_all_partners_at_all_dates_against_an_interpreter_of_the_elementary_rule
     rules = pl.read_csv(folder / "actions.csv", infer_schema=False)
     days = sorted({date.fromisoformat(d) for d in rules["date_from"]})
     ours = rates(imports, law, on=days).table.sort("on", "origin")["added_rate"].to_numpy()
-    theirs = np.concatenate([_interpret(rules, folder, imports.table, day) for day in days])
+    lists = Lists(folder, imports.table["product"].to_numpy())
+    theirs = np.concatenate([_interpret(rules, folder, imports.table, lists, day) for day in days])
     assert len(ours) == 51 * len(days)
     assert np.abs(ours - theirs).max() < 1e-12
 
 
-def _interpret(rules: pl.DataFrame, folder: Path, lines: pl.DataFrame, day: date) -> np.ndarray:
-    codes, partner = lines["product"].to_numpy(), lines["origin"].to_numpy()
-    panel = {r["partner"]: r for r in pl.read_csv(folder / "partner-rates" / "panel-partners.csv").to_dicts()}
-    base = "annex_i_rate" if day < date(2025, 8, 7) else "august_rate"
-    union = ["steel-tariffs", "alu-tariffs", "auto-tariffs", "copper-list", "timber-232"]
-    s232 = [*union, *(f"metals-annex-{tier}" for tier in ("IA", "IB", "III-temporary"))]
+class Lists:
+    """Which lines are on which lists of the tracker, straight from its files."""
 
-    def on_lists(names: str) -> np.ndarray:
-        found = np.zeros(len(codes), dtype=bool)
+    def __init__(self, folder: Path, codes: np.ndarray) -> None:
+        self._folder = folder
+        self._stems = {digits: codes.astype(f"U{digits}") for digits in (4, 6, 8, 10)}
+        self.chapters = codes.astype("U2")
+        self._known: dict[str, np.ndarray] = {}
+        old = ["steel-tariffs", "alu-tariffs", "auto-tariffs", "copper-list", "timber-232"]
+        s232 = [*old, *(f"metals-annex-{tier}" for tier in ("IA", "IB", "III-temporary"))]
+        self._known["S232"] = self.any_of(";".join(s232))
+        self._known["S232X"] = self._known["S232"] & ~self.any_of("metals-annex-II-removed")
+        self._known["301-labor-part-a"] = self.any_of(
+            "brazil-301-exemptions:flat;brazil-301-exemptions:pharma"
+        )
+
+    def any_of(self, names: str) -> np.ndarray:
+        found = np.zeros(len(self._stems[10]), dtype=bool)
         for name in filter(None, names.split(";")):
-            if name == "S232":
-                found |= on_lists(";".join(s232))
-            elif name == "S232X":
-                found |= on_lists(";".join(s232)) & ~on_lists("metals-annex-II-removed")
-            elif name == "301-labor-part-a":
-                found |= on_lists("brazil-301-exemptions:flat;brazil-301-exemptions:pharma")
-            else:
-                file, _, category = name.partition(":")
-                rows = pl.read_csv(folder / "product-lists" / f"{file}.csv", infer_schema=False)
-                listed = rows.filter(pl.col("category") == category) if category else rows
-                for digits, part in listed.group_by("digits"):
-                    found |= np.isin(
-                        codes.astype(f"U{digits[0]}"), part["hts"].to_numpy().astype(f"U{digits[0]}")
-                    )
+            if name not in self._known:
+                self._known[name] = self._read(name)
+            found |= self._known[name]
         return found
 
-    rate = np.zeros(len(codes))
+    def _read(self, name: str) -> np.ndarray:
+        file, _, category = name.partition(":")
+        rows = pl.read_csv(self._folder / "product-lists" / f"{file}.csv", infer_schema=False)
+        listed = rows.filter(pl.col("category") == category) if category else rows
+        hits = []
+        for (digits,), part in listed.group_by("digits"):
+            hits.append(np.isin(self._stems[int(digits)], part["hts"].to_numpy().astype(f"U{digits}")))
+        return np.any(hits, axis=0)
+
+
+def _interpret(rules: pl.DataFrame, folder: Path, lines: pl.DataFrame, lists: Lists, day: date) -> np.ndarray:
+    partner = lines["origin"].to_numpy().astype("U4")
+    panel = {r["partner"]: r for r in pl.read_csv(folder / "partner-rates" / "panel-partners.csv").to_dicts()}
+    base = "annex_i_rate" if day < date(2025, 8, 7) else "august_rate"
+    rate = np.zeros(len(partner))
     for rule in rules.iter_rows(named=True):
         until = rule["date_until"]
         if not (
@@ -87,15 +100,15 @@ def _interpret(rules: pl.DataFrame, folder: Path, lines: pl.DataFrame, day: date
         ):
             continue
         hit = (
-            np.ones(len(codes), dtype=bool)
+            np.ones(len(partner), dtype=bool)
             if rule["partners"] == "*"
             else np.isin(partner, rule["partners"].split(";"))
         )
         hit &= ~np.isin(partner, (rule["partners_except"] or "").split(";"))
         if rule["products"] != "ALL":
-            hit &= on_lists(rule["products"])
-        hit &= ~on_lists(rule["products_except"] or "")
-        chapters = codes.astype("U2")
+            hit &= lists.any_of(rule["products"])
+        hit &= ~lists.any_of(rule["products_except"] or "")
+        chapters = lists.chapters
         if rule["chapters_only"]:
             hit &= chapters == rule["chapters_only"]
         if rule["chapters_except"]:

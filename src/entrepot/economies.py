@@ -23,6 +23,7 @@ _OTHER_NAMES = {
     "burma": "MMR",
     "cape verde": "CPV",
     "czech republic": "CZE",
+    "eu": "EU27",
     "european union": "EU27",
     "great britain": "GBR",
     "holland": "NLD",

@@ -26,6 +26,18 @@ class Unresolved(EntrepotError):
     """A question that needs a fact which nobody gave; the message names it."""
 
 
+class BillError(EntrepotError):
+    """A bill of materials whose parts or sums can't be right; the message names file and node."""
+
+
+class RuleError(EntrepotError):
+    """A rule of origin, or a set of them, that says nothing definite."""
+
+
+class Infeasible(EntrepotError):
+    """A choice of suppliers that no rule or limit leaves; the message says which, and by how much."""
+
+
 class WorldError(EntrepotError):
     """A world table, or a file or fact it is made from, that doesn't add up or can't be read."""
 

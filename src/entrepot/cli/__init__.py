@@ -8,14 +8,16 @@ import sys
 
 import typer
 
-from entrepot.cli import data, data_world, law, scenario, world
+from entrepot.cli import bill, data, data_world, law, scenario, world
 from entrepot.cli.content import content
 from entrepot.cli.duty import duty
 from entrepot.cli.optimal import optimal
+from entrepot.cli.origin import origin
 from entrepot.cli.panel import panel
 from entrepot.cli.rates import rates
 from entrepot.cli.run import run
 from entrepot.cli.solve import solve
+from entrepot.cli.source import source
 from entrepot.errors import EntrepotError
 
 app = typer.Typer(
@@ -30,6 +32,9 @@ app.command()(run)
 app.command()(rates)
 app.command()(duty)
 app.command()(panel)
+app.command()(origin)
+app.command()(source)
+app.add_typer(bill.app, name="bill")
 app.command()(content)
 app.command()(solve)
 app.command()(optimal)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from entrepot.law.duty import Duty, Outcome
+
+_MONEY = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
+"""Digits with a decimal point; commas only between groups of three, so that 1.000,50 is never read as one dollar."""
 
 
 def duty(
@@ -65,20 +69,16 @@ def duty(
 def _money(text: str) -> Decimal:
     from entrepot.errors import LawError
 
-    try:
-        value = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        raise LawError(f"--value {text!r}: write the customs value in USD, e.g. 14172.00")
-    return value
+    if not _MONEY.fullmatch(text):
+        raise LawError(f"--value {text!r}: write the customs value in USD, e.g. 14172.00 or 14,172.00")
+    return Decimal(text.replace(",", ""))
 
 
 def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
     """One row per measure and outcome; the last row of each outcome is its total."""
     import polars as pl
 
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for number, outcome in enumerate(answer.outcomes, 1):
         if_ = _condition(outcome)
         for line in outcome.considered:
@@ -100,7 +100,7 @@ def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
                     )
                 )
         total = None if outcome.total_usd is None else float(outcome.total_usd)
-        rows.append((number, if_, "total", answer.answer, "", True, outcome.total_rate, total, "", ""))
+        rows.append((number, if_, "total", answer.answer, "", None, outcome.total_rate, total, "", ""))
     columns = {
         "outcome": pl.Int64,
         "if": pl.String,
@@ -134,10 +134,13 @@ def _print(answer: Duty, *, every: bool) -> None:
         f"[bold]{answer.product}[/] {name}, from {place}, on {answer.on}, {answer.value_usd:,.2f} USD"
     )
     if answer.missing:
-        missing = ", ".join(answer.missing)
         console.print(
-            f"[bold]unresolved[/]: it depends on {missing}; give it with --fact (product: all ten digits)"
+            f"[bold]unresolved[/]: it depends on {', '.join(answer.missing)}; {_how_to_give(answer.missing)}"
         )
+        for outcome in answer.outcomes:
+            console.print(
+                f"  if {_condition(outcome)}: {_numbers(outcome.total_rate, outcome.total_usd)[0]} %"
+            )
     elif answer.answer == "ambiguous":
         console.print("[bold]ambiguous[/]: the text can be read in more than one way")
     for outcome in answer.outcomes:
@@ -163,6 +166,21 @@ def _print(answer: Duty, *, every: bool) -> None:
             console.print("Considered and not applied:")
             for line in rest:
                 console.print(f"  {line.measure.title} ({line.measure.id}): {line.reason}", highlight=False)
+
+
+def _how_to_give(missing: tuple[str, ...]) -> str:
+    ways = []
+    if "product" in missing:
+        ways.append("write all ten digits of the product")
+    ways += [f"give --fact {name}={_EXAMPLES.get(name, '…')}" for name in missing if name != "product"]
+    return "; ".join(ways)
+
+
+_EXAMPLES = {
+    "transshipped": "true or false",
+    "programme": "NAME or none",
+    "mfn": "0.029 (the schedule's rate)",
+}
 
 
 def _numbers(rate: float | None, usd: Decimal | None) -> tuple[str, str]:

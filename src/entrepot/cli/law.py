@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entrepot.cli.options import AsKnownOption, BookOption, WithOption, open_book
 from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, key_values
+from entrepot.errors import EntrepotError
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import polars as pl
 
     from entrepot.law.book import Book
@@ -33,12 +33,13 @@ def timeline(
     import polars as pl
 
     law, known = open_book(book, overlays), _known(as_known)
-    rows, before = [], set[str]()
+    rows, before = [], set[tuple[str, date]]()
     for regime in law.regimes(known):
-        now = {m.id: m for m in regime.measures}
-        starts, ends = [i for i in now if i not in before], sorted(before - set(now))
-        rows.append((regime.since, len(now), ", ".join(starts), ", ".join(ends)))
-        before = set(now)
+        now = {(m.id, m.from_) for m in regime.measures}
+        starts, ends = (", ".join(sorted({i for i, _ in keys})) for keys in (now - before, before - now))
+        if starts or ends:
+            rows.append((regime.since, len(now), starts, ends))
+        before = now
     schema = {"on": pl.Date, "in_force": pl.Int64, "starts": pl.String, "ends": pl.String}
     emit(pl.DataFrame(rows, schema=schema, orient="row"), form, out, title=law.title)
 
@@ -55,17 +56,17 @@ def list_(
     form: FormatOption = Format.table,
     out: OutOption = None,
 ) -> None:
-    """The measures of a book."""
+    """The measures of a book, with their status on the day asked for (default: today, or the day known)."""
     from entrepot.law.measure import in_family
 
     law, known = open_book(book, overlays), _known(as_known)
-    measures = (
-        law.regime(day(on), known).measures
-        if on
-        else [m for m in law.measures if known is None or m.published <= known]
-    )
+    measures = law.regime(day(on), known).measures if on else list(law.as_known(known))
     chosen = [m for m in measures if family is None or in_family(m.family, family)]
-    emit(_frame(chosen, day(on) if on else None, known), form, out, title=law.title)
+    if not chosen:
+        raise EntrepotError(
+            f"{law.title}: no measure{f' in family {family!r}' if family else ''}{f' on {on}' if on else ''}"
+        )
+    emit(_frame(chosen, day(on) if on else known or date.today(), known), form, out, title=law.title)
 
 
 @app.command()
@@ -95,8 +96,10 @@ def diff(
 
     law, known = open_book(book, overlays), _known(as_known)
     old, new = (_in_force(law, day(text), known) for text in (first, second))
-    rows = [("ended", m.id, m.title, str(m.rate), m.reference) for key, m in old.items() if key not in new]
-    rows += [("new", m.id, m.title, str(m.rate), m.reference) for key, m in new.items() if key not in old]
+    until = day(second)
+    changed = [(str(m.status_on(until, known)), m) for key, m in old.items() if key not in new]
+    changed += [("new", m) for key, m in new.items() if key not in old]
+    rows = [(change, m.id, m.title, str(m.rate), m.reference) for change, m in changed]
     schema = dict.fromkeys(("change", "id", "title", "rate", "reference"), pl.String)
     emit(
         pl.DataFrame(rows, schema=schema, orient="row"), form, out, title=f"{law.title}: {first} to {second}"
@@ -111,7 +114,7 @@ def _in_force(law: Book, on: date, known: date | None) -> dict[tuple[str, date],
     return {(m.id, m.from_): m for m in law.regime(on, known).measures}
 
 
-def _frame(measures: list[Measure], on: date | None, known: date | None) -> pl.DataFrame:
+def _frame(measures: list[Measure], on: date, known: date | None) -> pl.DataFrame:
     import polars as pl
 
     rows = [
@@ -121,7 +124,7 @@ def _frame(measures: list[Measure], on: date | None, known: date | None) -> pl.D
             m.family,
             m.from_,
             m.until_as_known(known),
-            m.status_on(on or m.from_, known),
+            m.status_on(on, known),
             str(m.rate),
             m.reference,
         )
@@ -168,11 +171,16 @@ def _facts_of(m: Measure) -> dict[str, object]:
         "sets": ", ".join(m.sets),
         "order": m.order or "",
         "readings": "; ".join(
-            f"{r.name}: sets {', '.join(r.sets) or 'nothing'} ({r.reference})" for r in m.readings
+            f"{r.name}: sets {', '.join(r.sets) or 'nothing'}{_unless(r.unless)} ({r.reference})"
+            for r in m.readings
         ),
         "note": m.note,
     }
     return {name: value for name, value in fields.items() if value not in (None, "")}
+
+
+def _unless(families: tuple[str, ...]) -> str:
+    return f", unless {', '.join(families)}" if families else ""
 
 
 def _scope(include: tuple[str, ...], exclude: tuple[str, ...]) -> str:

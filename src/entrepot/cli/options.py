@@ -59,6 +59,6 @@ def parse_readings(texts: list[str] | None) -> dict[str, str]:
     for text in texts or []:
         name, equals, reading = text.partition("=")
         if not equals:
-            raise LawError(f"--reading {text!r}: write ID=NAME, e.g. us.transshipment=in lieu of")
+            raise LawError(f"--reading {text!r}: write ID=NAME, e.g. ieepa-transshipment=in lieu of")
         chosen[name.strip()] = reading.strip()
     return chosen

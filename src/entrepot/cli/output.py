@@ -42,7 +42,12 @@ def day(text: str) -> date:
 
 
 def emit(frame: pl.DataFrame, form: Format, out: Path | None, *, title: str = "") -> None:
-    """Write a frame. Raises EntrepotError if the file can't be written, or Parquet is to go to a terminal."""
+    """Write a frame; a file's ending says the format if none was asked for.
+
+    Raises EntrepotError if the file can't be written, or Parquet is to go to a terminal.
+    """
+    if out is not None and form is Format.table and out.suffix[1:] in (f.value for f in Format):
+        form = Format(out.suffix[1:])
     if form is Format.parquet and out is None:
         raise EntrepotError("--format parquet: binary; give a file with --out FILE.parquet")
     if out is not None:
@@ -80,7 +85,7 @@ def _cell(name: str, value: Any, percent: bool) -> str:
     if value is None:
         return "" if percent else "unknown"
     if name.endswith("_rate") or (percent and isinstance(value, float)):
-        return f"{value * 100:.2f}"
+        return f"{value * 100 + 0.0:.2f}".replace("-0.00", "0.00")
     if name.endswith("_usd"):
         return f"{value:,.2f}" if abs(value) < 1e6 else f"{value / 1e6:,.0f} m"
     return str(value)

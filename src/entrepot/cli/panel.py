@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from entrepot.law.book import Book
     from entrepot.ledger import Ledger
 
+SHOWN = 5e-5
+"""The least rate that a table in hundredths of a percent shows."""
+
 
 def panel(
     ledger: Annotated[
@@ -39,25 +42,33 @@ def panel(
     out: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = Path("out"),
 ) -> None:
     """Every partner's rate at every change of law: printed, and written as CSV, SVG and PNG."""
+    import polars as pl
+
     from entrepot import ledger as ledgers
     from entrepot.law.assess import rates as effective_rates
     from entrepot.law.facts import parse_given
+    from entrepot.report.panel import daily
 
     law = open_book(book, overlays)
     records = ledgers.embedded() if ledger is None else ledgers.read(ledger, importer=law.importer)
     first, end = day(since), day(until)
     if end <= first:
         raise EntrepotError(f"--until {until} is not after --since {since}")
-    days = [d for d in law.change_days() if first <= d < end]
+    changes = [d for d in law.change_days() if first <= d < end]
+    chosen = _drawn(draw, records)
+    _make_folder(out)
     given = [parse_given(text) for text in facts or []]
-    with working(f"assessing the ledger on {len(days)} days"):
-        by_origin = effective_rates(records, law, on=days, given=given)
-        by_authority = effective_rates(records, law, on=days, by=["authority"], given=given)
-    sys.stdout.write(_tables(by_origin.table, by_authority.table, law, records, partners))
+    with working(f"assessing the ledger on {len(changes)} days"):
+        # From the first day on, so that the days before the first change of law are assessed too.
+        by_origin = effective_rates(records, law, on=sorted({first, *changes}), given=given)
+        by_authority = effective_rates(records, law, on=changes, by=["authority"], given=given)
+    at_change = by_origin.table.filter(pl.col("on").is_in(changes))
+    sys.stdout.write(_tables(at_change, by_authority.table, law, records, partners))
     note(by_origin.notes)
-    chosen = [economies.find(code) for code in draw.split(",")]
     with working(f"writing to {out}"):
-        written = _write(by_origin.table, by_authority.table, law, first, end, chosen, out)
+        every_day = daily(by_origin.table, first, end)
+        frames = {"rates.csv": at_change, "authorities.csv": by_authority.table, "daily.csv": every_day}
+        written = _write(frames, law, records, first, end, chosen, out)
     sys.stdout.write("written: " + ", ".join(map(str, written)) + "\n")
 
 
@@ -75,6 +86,8 @@ def _tables(
     )
     panel = panel.join(total, on="on", how="left", maintain_order="left")
     split = wide(by_authority, "authority")
+    # An authority that changed nothing in all this time has no column.
+    split = split.select("on", *(c for c in split.columns[1:] if (split[c].abs() > SHOWN).any()))
     return as_text(
         panel, f"{law.title}: duty in percent of customs value, {records.source}", percent=True
     ) + as_text(
@@ -85,30 +98,47 @@ def _tables(
 
 
 def _write(
-    by_origin: pl.DataFrame,
-    by_authority: pl.DataFrame,
+    frames: dict[str, pl.DataFrame],
     law: Book,
+    records: Ledger,
     first: date,
     end: date,
     drawn: list[str],
     out: Path,
 ) -> list[Path]:
     from entrepot.report.charts import rate_steps, save
-    from entrepot.report.panel import daily, steps
+    from entrepot.report.panel import steps
 
-    _make_folder(out)
-    every_day = daily(by_origin, first, end)
-    frames = {"rates.csv": by_origin, "authorities.csv": by_authority, "daily.csv": every_day}
     for name, frame in frames.items():
         emit(frame, Format.csv, out / name)
+    written = [out / name for name in frames]
+    every_day = frames["daily.csv"]
+    if every_day["total_rate"].null_count():
+        note(
+            [
+                "no picture: the ledger has no duties, so that the total isn't known; daily.csv has what was added"
+            ]
+        )
+        return written
     names = {code: _name(code) for code in drawn}
     events = {on: what for on, what in law.events.items() if first <= on < end}
-    title = f"{', '.join(names.values())}: average duty on entry into {_name(law.importer)}"
-    chart = rate_steps(steps(every_day, drawn), names, events, title)
-    pictures = [out / f"{'-'.join(drawn).lower()}.{kind}" for kind in ("svg", "png")]
-    for path in pictures:
-        save(chart, path)
-    return [*(out / name for name in frames), *pictures]
+    title = f"{', '.join(names.values())}: average duty on imports into {law.importer}"
+    chart = rate_steps(
+        steps(every_day, drawn), names, events, title, f"{law.title}; weighted with {records.source}"
+    )
+    for kind in ("svg", "png"):
+        written.append(out / f"{'-'.join(drawn).lower()}.{kind}")
+        save(chart, written[-1])
+    return written
+
+
+def _drawn(codes: str, records: Ledger) -> list[str]:
+    """The origins to draw. Raises EntrepotError if the ledger has none of them."""
+    chosen = [economies.find(code) for code in codes.split(",")]
+    present = set(records.table["origin"])
+    if absent := [code for code in chosen if code not in present]:
+        raise EntrepotError(f"--draw {codes}: the ledger has no line from {', '.join(absent)}")
+    return chosen
 
 
 def _name(code: str) -> str:

@@ -12,10 +12,11 @@ import polars as pl
 from entrepot.errors import LawError, Unresolved
 from entrepot.law.book import Book, Regime
 from entrepot.law.cases import Cases, MissingFact, Reach, hit_of
-from entrepot.law.combine import Array, Hit, combine
+from entrepot.law.combine import Amounts, Array, Hit, combine
 from entrepot.law.facts import Given
 from entrepot.law.measure import Measure
-from entrepot.law.parts import ledger_lines, make_parts, merge, position, with_ledger_rates
+from entrepot.law.parts import ledger_lines, make_parts, merge, position
+from entrepot.law.residual import with_residual
 from entrepot.law.scope import ProductIndex, membership_epoch
 from entrepot.ledger import Ledger
 from entrepot.suggest import near
@@ -66,6 +67,11 @@ def rates(
         raise LawError(
             f"--by {','.join(by)}: name each column once, and one of {', '.join(BY_LAW)} at the most"
         )
+    if early := [day for day in on or () if day < book.base_day]:
+        raise LawError(
+            f"{min(early)}: what was added is counted from {book.base_day}, the last day of the law that the "
+            "ledger's duties were paid under; ask for that day or later"
+        )
     if on is None:
         on = [day for day in book.change_days(as_known) if day > book.base_day]
     panel = compile_panel(
@@ -78,7 +84,23 @@ def rates(
         as_known=as_known,
     )
     kind = by_law[0] if by_law else None
-    return Rates(panel.table(on, kind).select("on", *by, *_NUMBERS), panel.notes)
+    table = panel.table(on, kind).select("on", *by, *_NUMBERS)
+    return Rates(table, (*panel.notes, *_doubts(table, book, on, as_known)))
+
+
+def _doubts(table: pl.DataFrame, book: Book, on: Sequence[date], as_known: date | None) -> list[str]:
+    """What makes a result doubtful as a whole."""
+    doubts = []
+    last = max(book.change_days(as_known), default=book.base_day)
+    if beyond := [day for day in on if day > last]:
+        doubts.append(f"the last change that the book knows of is on {last}; {max(beyond)} is after it")
+    below = table.filter(pl.col("total_rate") < -1e-9) if "authority" not in table.columns else table.clear()
+    if len(below) and not {"family", "measure"} & set(table.columns):
+        doubts.append(
+            f"{len(below)} rows have a total below zero: the ledger's duties are less than what the book takes "
+            f"away, so they were probably not paid under its law of {book.base_day}"
+        )
+    return doubts
 
 
 _NUMBERS = ("value_usd", "base_rate", "added_rate", "total_rate", "added_duty_usd")
@@ -89,8 +111,8 @@ class Panel:
     """A ledger made ready for many days of one law.
 
     Lines that the law can't tell apart are one case; `group`, `value` and `duty` have an entry per case: the
-    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none). `estimated` names the
-    facts that rest on estimates.
+    row of `groups` it belongs to, and its USD (`duty` NaN where the ledger has none). `lines` is the table
+    that was assessed, `estimated` names the facts that rest on estimates.
     """
 
     book: Book
@@ -101,6 +123,7 @@ class Panel:
     group: np.ndarray[tuple[int], np.dtype[np.intp]]
     value: Array
     duty: Array
+    lines: pl.DataFrame
     estimated: tuple[str, ...]
     notes: tuple[str, ...]
     _hits: dict[tuple[int, int], Hit | None] = field(default_factory=dict)
@@ -110,15 +133,28 @@ class Panel:
 
         Raises Unresolved, naming fact, measure and value, if a fact is missing.
         """
-        hits = [hit for m in self.regimes[day].measures if (hit := self._hit(m, day)) is not None]
+        hits = self._hits_on(day)
         labels = [hit.measure.id if by_measure else hit.measure.family for hit in hits]
         slots = {label: slot for slot, label in enumerate(dict.fromkeys(labels))}
         amounts = combine(hits, [slots[label] for label in labels], len(slots), len(self.cases))
         return {label: amounts.by_slot[slot] for label, slot in slots.items()}
 
+    def charge(self, day: date) -> tuple[list[Hit], Amounts]:
+        """The measures that reach a case on a day, and what each charges (one slot a measure).
+
+        Raises Unresolved as `charged` does.
+        """
+        hits = self._hits_on(day)
+        return hits, combine(hits, list(range(len(hits))), len(hits), len(self.cases))
+
+    def _hits_on(self, day: date) -> list[Hit]:
+        return [hit for m in self.regimes[day].measures if (hit := self._hit(m, day)) is not None]
+
     def table(self, days: Sequence[date], kind: str | None = None) -> pl.DataFrame:
         """The rates of some days by group, and by authority, family or measure if `kind` names one of these."""
         base = self.charged(self.book.base_day, by_measure=kind == "measure")
+        if kind is None:
+            base = {"": _total(base)}
         blocks = [block for day in days for block in self._blocks(day, base, kind)]
         n = len(self.groups)
         order = np.tile(np.arange(n), len(blocks))
@@ -127,7 +163,7 @@ class Panel:
             pl.Series("label", [b.label for b in blocks], dtype=pl.String).gather(
                 np.repeat(np.arange(len(blocks)), n)
             ),
-            pl.Series("value_usd", self._sum(self.value)[order]),
+            pl.Series("value_usd", self._sum(self.value)[order]).round(_DIGITS),
             pl.Series("paid", np.concatenate([_EMPTY, *(b.paid for b in blocks)])).fill_nan(None),
             pl.Series("added_duty_usd", np.concatenate([_EMPTY, *(b.added for b in blocks)])),
         )
@@ -138,6 +174,8 @@ class Panel:
         ).with_columns(total_rate=pl.col("base_rate") + pl.col("added_rate"))
         if kind is None:
             return frame.drop("label")
+        # What adds nothing to a group has no row there.
+        frame = frame.filter((pl.col("label") == PAID) | (pl.col("added_duty_usd") != 0))
         return frame.rename({"label": kind}).sort("on", *self.groups.columns, maintain_order=True)
 
     def _blocks(self, day: date, base: Mapping[str, Array], kind: str | None) -> list[_Block]:
@@ -145,7 +183,7 @@ class Panel:
         now = self.charged(day, by_measure=kind == "measure")
         paid, none = self._sum(self.duty), np.zeros(len(self.groups))
         if kind is None:
-            change = sum(now.values(), start=_NOTHING) - sum(base.values(), start=_NOTHING)
+            change = _total(now) - base[""]
             return [_Block(day, None, paid, self._sum(self.value * change))]
         added: dict[str, Array] = {}
         for slot in dict.fromkeys([*base, *now]):
@@ -202,8 +240,14 @@ class _Block:
     added: Array
 
 
+def _total(charged: Mapping[str, Array]) -> Array:
+    return sum(charged.values(), start=_NOTHING)
+
+
 _NOTHING: Array = np.zeros(1)
 _EMPTY: Array = np.zeros(0)
+_DIGITS = 4
+"""Decimals of USD: far below a cent, and above the noise that splitting a line leaves."""
 
 
 def compile_panel(
@@ -215,10 +259,12 @@ def compile_panel(
     given: Sequence[Given] = (),
     readings: Mapping[str, str] | None = None,
     as_known: date | None = None,
+    every_rate: bool = False,
 ) -> Panel:
     """Make a ledger ready for the regimes of some days.
 
-    `by` names line columns (`BY_LINE`) that the result is to be grouped by. Raises LawError for facts that
+    `by` names line columns (`BY_LINE`, or `line`) that the result is to be grouped by; `every_rate` keeps the
+    rate that the ledger's duties show even where it cancels in what was added. Raises LawError for facts that
     nobody asks for, Unresolved if the ledger's base duties can't be told apart for want of a fact.
     """
     settled = book.with_readings(readings or {})
@@ -231,7 +277,8 @@ def compile_panel(
     ).by_class(measures)
     product = class_of[position(table["product"], codes.to_list())]
     parts, estimated, fact_notes = make_parts(table, product, measures, reach, sorted(regimes), book, given)
-    parts = with_ledger_rates(parts, table, regimes, reach, book)
+    general = [g for g in given if g.name == book.residual]
+    parts = with_residual(parts, table, regimes, reach, book, general, everywhere=every_rate)
     groups, merged = merge(parts, table, by)
     return Panel(
         book=settled,
@@ -242,6 +289,7 @@ def compile_panel(
         group=merged.group,
         value=merged.value,
         duty=merged.duty,
+        lines=table,
         estimated=tuple(estimated),
         notes=(*notes, *fact_notes),
     )

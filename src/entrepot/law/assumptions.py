@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -36,17 +37,21 @@ def assumptions(
     fractions. Facts that don't matter on a day are left out. Raises as `rates` does.
     """
 
-    def total(day: date, *extra: Given) -> tuple[float, tuple[str, ...]]:
-        panel = compile_panel(
-            ledger, book, [day], given=[*given, *extra], readings=readings, as_known=as_known
-        )
+    def total(day: date, law: Book) -> tuple[float, tuple[str, ...]]:
+        panel = compile_panel(ledger, law, [day], given=given, readings=readings, as_known=as_known)
         return panel.table([day])["total_rate"][0], panel.estimated
 
     rows = []
     for day in on:
-        assumed, estimated = total(day)
+        assumed, estimated = total(day, book)
         for fact in estimated:
-            none, everywhere = (total(day, Given(fact, share))[0] for share in (0.0, 1.0))
+            none, everywhere = (total(day, _estimating(book, fact, share))[0] for share in (0.0, 1.0))
             if none != assumed or everywhere != assumed:
                 rows.append((day, fact, none, assumed, everywhere))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def _estimating(book: Book, fact: str, share: float) -> Book:
+    """The book with another estimate of one fact; what is given or in the ledger stays as it is."""
+    estimate = replace(book.facts[fact], value=share, table=None)
+    return replace(book, facts={**book.facts, fact: estimate})

@@ -72,11 +72,7 @@ class Reach:
         """
         scopes = dict.fromkeys(m.products for m in measures)
         masks = [self.product_mask_of(scope) for scope in scopes]
-        bits = np.packbits(np.array(masks, dtype=bool).reshape(len(masks), len(self.products.codes)), axis=0)
-        _, first, class_of = np.unique(bits, axis=1, return_index=True, return_inverse=True)
-        # In the order of their first products, so that sums run in the same order whatever the law.
-        order = np.argsort(first)
-        first, class_of = first[order], np.argsort(order)[class_of.ravel()]
+        first, class_of = _classes(np.array(masks, dtype=bool).reshape(len(masks), len(self.products.codes)))
         classes = Reach(
             ProductIndex([self.products.codes[i] for i in first]), self.origins, self._lists, self._tables
         )
@@ -111,6 +107,29 @@ class Reach:
             return 0.0
         rate = rate_for(self._tables[measure.rate.by_origin], origin, day)
         return np.nan if rate is None else rate
+
+
+def _classes(masks: Mask) -> tuple[Index, Index]:
+    """Columns that are equal throughout are one class: the first column of each class, and the class of each column.
+
+    Classes are numbered in the order of their first columns, so that sums run in the same order whatever the
+    law. `masks` is bool (mask, column).
+    """
+    count = masks.shape[1]
+    packed = np.zeros((count, max(1, -(-len(masks) // 64)) * 8), dtype=np.uint8)
+    bits = np.packbits(masks, axis=0)
+    packed[:, : len(bits)] = bits.T
+    words = packed.view(np.uint64).T
+    order = np.lexsort(words)
+    new = np.ones(count, dtype=bool)
+    new[1:] = (words[:, order[1:]] != words[:, order[:-1]]).any(axis=0)
+    group = np.cumsum(new) - 1
+    # lexsort is stable: the first of a group is its lowest column.
+    first = order[new]
+    rank = np.argsort(first)
+    class_of = np.empty(count, dtype=np.intp)
+    class_of[order] = np.argsort(rank)[group]
+    return first[rank], class_of
 
 
 def hit_of(measure: Measure, cases: Cases, reach: Reach, day: date) -> Hit | None:

@@ -7,7 +7,7 @@ A *case* is a product of an origin with settled facts. For each case, in this or
 2. *Amount.* By ascending `order`; within one order
    a. measures that only add:  amount = p · rate;
    b. measures that set:       what a family in `sets` came to so far is multiplied by 1 - min(1, p / q), with q
-                               the part of the value which that family hits, then amount = p · rate;
+                               the part of the value on which that stands, then amount = p · rate;
    c. limits:                  amount = p · max(0, floor - T) or p · min(0, ceiling - T), where T is what the
                                families in `of` came to.
 
@@ -54,80 +54,83 @@ class Amounts:
 def combine(hits: Sequence[Hit], slots: Sequence[int], n_slots: int, n_cases: int) -> Amounts:
     """Charge every hit on its cases and gather the amounts in slots (families, or single measures).
 
-    `slots[i]` is the slot of `hits[i]`; measures of different families never share one. Raises LawError if
-    `unless` runs in a circle, or two measures of one order would give different results in either sequence.
+    `slots[i]` is the slot of `hits[i]`; measures of different families never share one. The sum over slots
+    doesn't depend on how they are cut. Raises LawError if `unless` runs in a circle, or two measures of one
+    order would give different results in either sequence.
     """
     reach = _reach(hits, n_cases)
-    by_slot = np.zeros((n_slots, n_cases))
-    slots_in = _SlotsOfFamily(hits, slots)
-    covered = _Covered(hits, slots, reach, n_cases)
-    levels = sorted({hit.measure.order for hit in hits})
-    for level in levels:
+    charged = _Charged(hits, slots, n_slots, n_cases)
+    for level in sorted({hit.measure.order for hit in hits}):
         at_level = [i for i, hit in enumerate(hits) if hit.measure.order == level]
         limits = [i for i in at_level if hits[i].measure.rate.is_limit]
         setters = [i for i in at_level if hits[i].measure.sets and i not in limits]
         adders = [i for i in at_level if i not in limits and i not in setters]
         _check_commute(hits, reach, setters, limits)
         for i in adders:
-            by_slot[slots[i], hits[i].cases] += reach[i] * hits[i].rate
+            charged.add(i, reach[i], reach[i] * hits[i].rate)
         for i in setters:
-            _replace(by_slot, slots_in(hits[i].measure.sets), covered, hits[i].cases, reach[i])
+            charged.replace(i, reach[i])
         for i in setters:
-            by_slot[slots[i], hits[i].cases] += reach[i] * hits[i].rate
+            charged.add(i, reach[i], reach[i] * hits[i].rate)
         # Every limit of the level reads the same totals, then all are charged.
-        charged = [(i, _limit(by_slot, slots_in(hits[i].measure.rate.of), hits[i], reach[i])) for i in limits]
-        for i, amount in charged:
-            _replace(by_slot, slots_in(hits[i].measure.sets), covered, hits[i].cases, reach[i])
-            by_slot[slots[i], hits[i].cases] += amount
-    return Amounts(by_slot, reach)
+        for i, amount in [(i, _limit(charged, hits[i], reach[i])) for i in limits]:
+            charged.replace(i, reach[i])
+            charged.add(i, reach[i], amount)
+    return Amounts(charged.by_slot, reach)
 
 
-class _SlotsOfFamily:
-    """The slots that lie in any of some families."""
+class _Charged:
+    """What has been charged so far: amounts by slot, and the part of the value on which each family stands."""
 
-    def __init__(self, hits: Sequence[Hit], slots: Sequence[int]) -> None:
+    def __init__(self, hits: Sequence[Hit], slots: Sequence[int], n_slots: int, n_cases: int) -> None:
+        self.by_slot = np.zeros((n_slots, n_cases))
+        self._hits = hits
+        self._slots = slots
         self._family_of = {slot: hit.measure.family for hit, slot in zip(hits, slots, strict=True)}
+        named = {name for hit in hits for name in hit.measure.sets}
+        families = set(self._family_of.values())
+        # Kept only for families that some measure replaces.
+        self._stands = {f: np.zeros(n_cases) for f in families if named and lies_in(f, tuple(named))}
 
-    def __call__(self, names: Sequence[str]) -> list[int]:
-        return [s for s, family in self._family_of.items() if lies_in(family, tuple(names))]
+    def slots_in(self, names: tuple[str, ...]) -> list[int]:
+        """The slots of families that lie in one of `names`."""
+        return [slot for slot, family in self._family_of.items() if lies_in(family, names)]
+
+    def add(self, i: int, reach: Array, amount: Array) -> None:
+        """Charge an amount on the part of the value that hit `i` reaches."""
+        hit = self._hits[i]
+        self.by_slot[self._slots[i], hit.cases] += amount
+        stands = self._stands.get(hit.measure.family)
+        if stands is not None:
+            stands[hit.cases] = np.minimum(1.0, stands[hit.cases] + reach)
+
+    def replace(self, i: int, reach: Array) -> None:
+        """Take away what the families that hit `i` sets came to on the part that it reaches.
+
+        That part and theirs are taken to overlap as far as they go: a rate in lieu of another on the goods
+        beside their metal content replaces all that the other, which is on the same part, came to.
+        """
+        hit = self._hits[i]
+        names = hit.measure.sets
+        left = {}
+        for family, stands in self._stands.items():
+            if names and lies_in(family, names):
+                part = stands[hit.cases]
+                left[family] = np.clip(
+                    1 - np.divide(reach, part, out=np.ones_like(part), where=part > reach), 0, 1
+                )
+                left[family][reach == 0] = 1.0
+                stands[hit.cases] = np.maximum(0.0, part - reach)
+        for slot in self.slots_in(names) if names else ():
+            keep = left[self._family_of[slot]]
+            # An unknown amount that is wholly replaced is known: it is nothing.
+            self.by_slot[slot, hit.cases] = np.where(keep == 0, 0.0, self.by_slot[slot, hit.cases] * keep)
 
 
-class _Covered:
-    """The part of the value that the hits of a slot reach, per case; at most 1. Worked out when asked for."""
-
-    def __init__(
-        self, hits: Sequence[Hit], slots: Sequence[int], reach: Sequence[Array], n_cases: int
-    ) -> None:
-        self._of_slot: dict[int, list[tuple[Hit, Array]]] = {}
-        for hit, slot, part in zip(hits, slots, reach, strict=True):
-            self._of_slot.setdefault(slot, []).append((hit, part))
-        self._n_cases = n_cases
-        self._known: dict[int, Array] = {}
-
-    def __getitem__(self, slot: int) -> Array:
-        if slot not in self._known:
-            total = np.zeros(self._n_cases)
-            for hit, part in self._of_slot[slot]:
-                total[hit.cases] += part
-            self._known[slot] = np.minimum(total, 1.0)
-        return self._known[slot]
-
-
-def _replace(
-    by_slot: Array, slots: Sequence[int], covered: _Covered, cases: NDArray[np.intp], reach: Array
-) -> None:
-    for slot in slots:
-        hit = covered[slot][cases]
-        # Both parts are taken to overlap as far as they go: a rate in lieu of another on the goods beside their
-        # metal content replaces all that the other, which is on the same part, came to.
-        share = np.divide(reach, hit, out=np.ones_like(hit), where=hit > reach)
-        by_slot[slot, cases] *= 1 - np.where(reach > 0, share, 0.0)
-
-
-def _limit(by_slot: Array, slots: Sequence[int], hit: Hit, reach: Array) -> Array:
+def _limit(charged: _Charged, hit: Hit, reach: Array) -> Array:
     total = np.zeros(len(hit.cases))
-    for slot in slots:
-        total += by_slot[slot, hit.cases]
+    for slot in charged.slots_in(hit.measure.rate.of):
+        total += charged.by_slot[slot, hit.cases]
     rate = hit.measure.rate
     if rate.floor is not None:
         return reach * np.maximum(0.0, rate.floor - total)
@@ -137,7 +140,7 @@ def _limit(by_slot: Array, slots: Sequence[int], hit: Hit, reach: Array) -> Arra
 
 def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
     """The part of the value that each hit reaches, one array per hit (step 1)."""
-    reach: list[Array | None] = [None] * len(hits)
+    reach: list[Array | None] = [None if hit.measure.unless else hit.portion for hit in hits]
     coverage: dict[tuple[str, ...], Array] = {}
     by_family: dict[str, list[int]] = {}
     for i, hit in enumerate(hits):
@@ -151,17 +154,15 @@ def _reach(hits: Sequence[Hit], n_cases: int) -> list[Array]:
             circle = " → ".join(hits[j].measure.id for j in (*path[path.index(i) :], i))
             raise LawError(f"`unless` runs in a circle: {circle}; one of them has to apply first")
         hit = hits[i]
-        part = hit.portion
         names = hit.measure.unless
-        if names:
-            if names not in coverage:
-                covered = np.zeros(n_cases)
-                for family, members in by_family.items():
-                    if lies_in(family, names):
-                        for j in members:
-                            covered[hits[j].cases] += settle(j, (*path, i))
-                coverage[names] = 1 - np.minimum(covered, 1.0)
-            part = part * coverage[names][hit.cases]
+        if names not in coverage:
+            covered = np.zeros(n_cases)
+            for family, members in by_family.items():
+                if lies_in(family, names):
+                    for j in members:
+                        covered[hits[j].cases] += settle(j, (*path, i))
+            coverage[names] = 1 - np.minimum(covered, 1.0)
+        part = hit.portion * coverage[names][hit.cases]
         reach[i] = part
         return part
 

@@ -20,13 +20,23 @@ from entrepot.errors import LawError
 from entrepot.law.book import Book
 from entrepot.law.cases import Cases, Reach, atoms, hit_of
 from entrepot.law.combine import combine
-from entrepot.law.facts import Given
+from entrepot.law.facts import Given, check_given
 from entrepot.law.measure import Measure
-from entrepot.law.possible import UNKNOWN, Possibility, possibilities
+from entrepot.law.possible import (
+    UNKNOWN,
+    Possibility,
+    applies_to,
+    claims,
+    law_rate,
+    possibilities,
+    possible,
+    preferred,
+)
 from entrepot.law.reasons import Reason, why
 from entrepot.law.scope import ProductIndex, prefixes
 
 MOST_OUTCOMES = 256
+LARGEST = Decimal(10) ** 15
 CENT = Decimal("0.01")
 
 Answer = Literal["resolved", "unresolved", "ambiguous"]
@@ -108,9 +118,9 @@ def duty(
     Raises UnknownCode for a code that is none, LawError for a value below zero, a fact that isn't of its
     kind, or more than `MOST_OUTCOMES` possible outcomes.
     """
-    code, place = products.parse(product), economies.find(origin)
-    if value_usd < 0:
-        raise LawError(f"value {value_usd}: a customs value is not negative")
+    code, place = products.check(product), economies.find(origin)
+    if not 0 <= value_usd < LARGEST:
+        raise LawError(f"value {value_usd}: a customs value is not negative, and less than {LARGEST:.0e} USD")
     given = [_per_usd(one, value_usd) for one in given]
     variants = _variants(book, code, place, on, readings or {}, as_known)
     outcomes: list[Outcome] = []
@@ -131,7 +141,7 @@ def _variants(
 ) -> list[tuple[Book, dict[str, str]]]:
     """The book under every reading that is open and could matter for this entry."""
     measures = book.regime(on, as_known).measures
-    reach = _reach(book, measures, code, origin)
+    reach, _ = _classes(book, measures, code, origin)
     ambiguous = [m for m in measures if m.readings and m.id not in chosen and _could_apply(m, reach, on)]
     open_readings = [[(m.id, reading.name) for reading in m.readings] for m in ambiguous]
     return [
@@ -150,20 +160,29 @@ def _outcomes(
     as_known: date | None,
 ) -> list[Outcome]:
     regime = book.regime(on, as_known)
-    reach = _reach(book, regime.measures, code, origin)
-    candidates = reach.products.codes
+    reach, candidates = _classes(book, regime.measures, code, origin)
     relevant = [m for m in regime.measures if _could_apply(m, reach, on)]
-    options: list[list[Possibility]] = [
-        possibilities(name, words, relevant, book.facts, given, code, origin)
-        for name, words in atoms(relevant).items()
-    ]
-    codes = [
-        Possibility("product", c if len(candidates) > 1 else "", {"product": i})
-        for i, c in enumerate(candidates)
-    ]
-    picks = list(combinations(codes, *options))
+    asked = atoms(relevant)
+    programmes = {
+        f.name: names for f in book.facts.values() if f.name in asked and (names := claims(f, origin))
+    }
+    if programmes:
+        named = [*asked.get("programme", ()), *(name for names in programmes.values() for name in names)]
+        asked = {**asked, "programme": tuple(dict.fromkeys(named))}
+    check_given(given, asked, book.facts)
+    mine = [g for g in given if applies_to(g, origin, on)]
+    picks: list[tuple[Possibility, ...]] = []
+    for i, (representative, label) in enumerate(candidates):
+        product = Possibility("product", label, {"product": i})
+        options = [
+            possibilities(name, words, relevant, book.facts, mine, representative, origin)
+            for name, words in asked.items()
+        ]
+        picks += [
+            (product, *preferred(pick, programmes)) for pick in combinations(*options) if possible(pick)
+        ]
     if len(picks) > MOST_OUTCOMES:
-        unknown = [o[0].fact for o in (codes, *options) if len(o) > 1]
+        unknown = sorted({p.fact for pick in picks for p in pick if p.label})
         raise LawError(
             f"{code} from {origin} on {on}: {len(picks)} outcomes are possible; give more of these with --fact "
             f"(or all ten digits of the product): {', '.join(unknown)}"
@@ -171,7 +190,7 @@ def _outcomes(
     cases = _cases(picks, reach)
     hits = [hit for m in relevant if (hit := hit_of(m, cases, reach, on)) is not None]
     amounts = combine(hits, range(len(hits)), len(hits), len(cases))
-    known = [m for m in book.in_order() if as_known is None or m.published <= as_known]
+    known = book.in_order(as_known)
     by_id = {id(hit.measure): slot for slot, hit in enumerate(hits)}
     outcomes = []
     for case, pick in enumerate(picks):
@@ -196,18 +215,43 @@ def _consider(measure: Measure, rate: float | None, reason: Reason, value: Decim
     return Considered(measure, True, float(exact), (exact * value).quantize(CENT, ROUND_HALF_UP), reason.text)
 
 
-def _reach(book: Book, measures: Iterable[Measure], code: str, origin: str) -> Reach:
-    return Reach(ProductIndex(_candidates(book, measures, code)), [origin], book.lists, book.tables)
+def _classes(
+    book: Book, measures: Sequence[Measure], code: str, origin: str
+) -> tuple[Reach, list[tuple[str, str]]]:
+    """What a code may stand for: the reach of one product of each class, and (product, label) of each class.
+
+    Products are of one class if the law treats them alike: every measure reaches both or neither, and the
+    law's own tables have the same rates. A label names the class's products; it is empty if there is one class.
+    """
+    codes = _candidates(book, measures, code)
+    reach, class_of = Reach(ProductIndex(codes), [origin], book.lists, book.tables).by_class(measures)
+    tables = [fact for fact in book.facts.values() if fact.law]
+    classes: dict[tuple[object, ...], list[str]] = {}
+    for candidate, of in zip(codes, class_of, strict=True):
+        rates = [law_rate(fact, candidate, origin) for fact in tables] if len(codes) > 1 else []
+        classes.setdefault((int(of), *rates), []).append(candidate)
+    representatives = [members[0] for members in classes.values()]
+    labels = [""] if len(classes) == 1 else [_listed(members) for members in classes.values()]
+    reach = Reach(ProductIndex(representatives), [origin], book.lists, book.tables)
+    return reach, list(zip(representatives, labels, strict=True))
+
+
+def _listed(codes: Sequence[str]) -> str:
+    return ", ".join(codes) if len(codes) <= 3 else f"{codes[0]} and {len(codes) - 1} more"
 
 
 def _candidates(book: Book, measures: Iterable[Measure], code: str) -> list[str]:
-    """The 10-digit products that a shorter code may stand for, if some list tells them apart; else the code."""
+    """The 10-digit products that a shorter code may stand for, if law or rates tell them apart; else the code."""
+    if len(code) == 10:
+        return [code]
     scopes = {m.products for m in measures}
     listed = {c for s in scopes for c in prefixes((*s.include, *s.exclude), book.lists)}
     finer = {c for c in listed if len(c) > len(code) and c.startswith(code)}
-    if not finer:
-        return [code]
-    return products.children(code) or [*sorted(finer), code]
+    children = set(products.children(code))
+    # A listed code that wasn't imported in the embedded year is a product all the same.
+    return sorted(children | {c for c in finer if not any(child.startswith(c) for child in children)}) or [
+        code
+    ]
 
 
 def _could_apply(measure: Measure, reach: Reach, on: date) -> bool:
@@ -244,7 +288,7 @@ def _merge(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], tuple[str, ...]]
             kept = [_forget(group[0], name) for group in by_rest.values()]
         else:
             missing.append(name)
-    return _collapse_products(_collapse_readings(kept)), tuple(missing)
+    return _alike(_collapse_readings(kept)), tuple(missing)
 
 
 def _collapse_readings(outcomes: list[Outcome]) -> list[Outcome]:
@@ -259,9 +303,9 @@ def _collapse_readings(outcomes: list[Outcome]) -> list[Outcome]:
     return kept
 
 
-def _owed(outcome: Outcome) -> tuple[tuple[str, Decimal | None], ...]:
+def _owed(outcome: Outcome) -> tuple[tuple[str, float | None], ...]:
     """What makes one outcome differ from another: the measures that cost something, and how much."""
-    return tuple((line.measure.id, line.duty_usd) for line in outcome.applied if line.duty_usd != 0)
+    return tuple((line.measure.id, line.rate) for line in outcome.applied if line.rate != 0)
 
 
 def _forget(outcome: Outcome, name: str) -> Outcome:
@@ -270,19 +314,16 @@ def _forget(outcome: Outcome, name: str) -> Outcome:
     )
 
 
-def _collapse_products(outcomes: list[Outcome]) -> list[Outcome]:
-    """One outcome for all products that owe the same, naming them together."""
-    groups: dict[object, list[Outcome]] = {}
+def _alike(outcomes: list[Outcome]) -> list[Outcome]:
+    """Outcomes that owe the same and differ in one fact only become one, that names both."""
+    merged: list[Outcome] = []
     for outcome in outcomes:
-        rest = tuple(sorted((k, v) for k, v in outcome.facts.items() if k != "product"))
-        groups.setdefault((rest, tuple(outcome.readings.items()), _owed(outcome)), []).append(outcome)
-    merged = []
-    for group in groups.values():
-        codes = [o.facts["product"] for o in group if "product" in o.facts]
-        facts = dict(group[0].facts)
-        if codes:
-            facts["product"] = (
-                ", ".join(codes) if len(codes) <= 3 else f"{codes[0]} and {len(codes) - 1} more"
-            )
-        merged.append(Outcome(facts, group[0].readings, group[0].considered))
+        for i, other in enumerate(merged):
+            differ = [n for n in outcome.facts if outcome.facts[n] != other.facts.get(n)]
+            if len(differ) == 1 and other.readings == outcome.readings and _owed(other) == _owed(outcome):
+                facts = {**other.facts, differ[0]: f"{other.facts[differ[0]]} or {outcome.facts[differ[0]]}"}
+                merged[i] = Outcome(facts, other.readings, other.considered)
+                break
+        else:
+            merged.append(outcome)
     return merged

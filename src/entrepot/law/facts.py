@@ -7,12 +7,14 @@ rests on them, it stays unresolved until somebody gives the fact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from entrepot import economies
 from entrepot.errors import LawError
+from entrepot.suggest import near
 
 Kind = Literal["truth", "choice", "share", "rate", "amount"]
 
@@ -25,7 +27,10 @@ class Fact:
     (one of several names, or none), `share` (a part of each line's value), `rate` (fraction of value),
     `amount` (units of quantity per USD).
     `value` is a constant estimate; `table` a Parquet or CSV file with a column `product`, perhaps `origin`,
-    and `column`. `law` marks a table that is itself the law and serves single entries too (the MFN rate).
+    and `column`. `law` marks a table that is itself the law and serves single entries too, `from_duty` the
+    one fact of a book that a ledger's own duties show (both: the MFN rate). Of a rate that is law,
+    `preferences` names the programmes under which goods of some origins don't pay it, and `elsewhere` origins
+    that the table isn't about; sums over a ledger have both in the duties that were paid.
     """
 
     name: str
@@ -36,6 +41,9 @@ class Fact:
     table: Path | None = None
     column: str = ""
     law: bool = False
+    from_duty: bool = False
+    preferences: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def estimated(self) -> bool:
@@ -48,8 +56,12 @@ class Fact:
         if name in declared:
             return declared[name]
         stem, dot, _ = name.partition(".")
-        built_in = BUILT_IN.get(stem + dot + ("*" if dot else ""))
-        return None if built_in is None else Fact(name, built_in.kind, built_in.what)
+        built_in = BUILT_IN.get(f"{stem}.*" if dot else stem)
+        if built_in is not None:
+            return replace(built_in, name=name)
+        # An option of a choice: programme.USMCA.
+        choice = declared.get(stem, BUILT_IN.get(stem)) if dot else None
+        return replace(choice, name=name) if choice is not None and choice.kind == "choice" else None
 
 
 BUILT_IN = {
@@ -60,7 +72,7 @@ BUILT_IN = {
         Fact("content.*", "share", "share of the customs value that comes from this economy"),
         Fact("metal.*", "share", "share of the customs value that is this metal"),
         Fact("quantity.*", "amount", "units of quantity per USD of customs value"),
-        Fact("mfn", "rate", "most-favoured-nation duty (column 1, general)"),
+        Fact("mfn", "rate", "most-favoured-nation duty (column 1, general)", from_duty=True),
     )
 }
 
@@ -80,7 +92,7 @@ class Given:
 def parse_given(text: str) -> Given:
     """Read `transshipped=true`, `transshipped=VNM:0.161`, `programme=USMCA`, `content.CHN=0.3`.
 
-    Raises LawError if the text is no such thing, naming what would do.
+    Raises LawError if the text is no such thing, naming what would do; UnknownCode for an unknown origin.
     """
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name or not value:
@@ -88,7 +100,7 @@ def parse_given(text: str) -> Given:
     origin, colon, rest = value.partition(":")
     if not colon:
         return Given(name, _value(name, value, text))
-    return Given(name, _value(name, rest, text), origin.strip())
+    return Given(name, _value(name, rest, text), economies.find(origin))
 
 
 def _value(name: str, word: str, text: str) -> bool | float | str:
@@ -104,8 +116,40 @@ def _value(name: str, word: str, text: str) -> bool | float | str:
         if word and word[0].isalpha():
             return word
         raise LawError(f"--fact {text!r}: {word!r} is neither true, false, a number nor a name") from None
-    if not 0 <= number <= (float("inf") if name.startswith("quantity.") else 1):
+    if not 0 <= number <= (1e12 if name.startswith("quantity.") else 1):
         raise LawError(
             f"--fact {text!r}: {word} is not between 0 and 1; shares and rates are fractions (0.161 or 16.1%)"
         )
     return number
+
+
+def check_given(
+    given: Sequence[Given], asked: Mapping[str, tuple[str, ...]], declared: Mapping[str, Fact]
+) -> list[str]:
+    """Notes on given facts that nothing asks for; `asked` are the facts a law asks for, with their options.
+
+    Raises LawError for a name that means nothing, a value that is not of the fact's kind, an option that is
+    probably misspelt, or a fact given twice for the same lines.
+    """
+    notes = []
+    seen: set[tuple[str, str | None]] = set()
+    for one in given:
+        fact = Fact.lookup(declared, one.name)
+        if fact is None:
+            known = [*asked, *declared, *(name for name in BUILT_IN if "*" not in name)]
+            raise LawError(
+                f"--fact {one.name}: no such fact{near(one.name, known)}; "
+                f"the law asks for: {', '.join(sorted(asked)) or 'none on that day'}"
+            )
+        if (one.name, one.origin) in seen:
+            raise LawError(f"--fact {one.name}: given twice{f' for {one.origin}' if one.origin else ''}")
+        seen.add((one.name, one.origin))
+        if isinstance(one.value, str):
+            options = [*asked.get(one.name, ()), "none"]
+            if fact.kind != "choice":
+                raise LawError(f"--fact {one.name}={one.value}: write true, false or a number ({fact.what})")
+            if one.value not in options and (like := near(one.value, options)):
+                raise LawError(f"--fact {one.name}={one.value}: no measure asks for that{like}")
+        if one.name not in asked and one.name.partition(".")[0] not in asked:
+            notes.append(f"{one.name} was given, but no measure in force asks for it here")
+    return notes

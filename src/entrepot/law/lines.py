@@ -30,24 +30,14 @@ def fact_columns(
     asked: Mapping[str, tuple[str, Mask]],
     declared: Mapping[str, Fact],
     given: Sequence[Given],
-) -> tuple[dict[str, Column], list[str]]:
-    """The facts that a law asks for, over the lines of a ledger, and notes.
+) -> dict[str, Column]:
+    """The facts that a law asks for, over the lines of a ledger.
 
     `asked` holds for each full name (programme.USMCA) the fact's own (programme) and bool (line): where a
     measure asks for it; elsewhere it is 0. `table` has columns `origin`, `product` and perhaps `fact.NAME`.
-    Raises LawError if the user gave a fact of a name that means nothing, or for an origin that the ledger
-    doesn't have.
+    Raises LawError if the user gave a fact for an origin that the ledger doesn't have.
     """
-    columns, notes = {}, []
-    own = {name for name, _ in asked.values()}
-    for one in given:
-        if one.name not in asked and one.name not in own:
-            if Fact.lookup(declared, one.name) is None:
-                raise LawError(
-                    f"--fact {one.name}: no such fact{near(one.name, [*asked, *declared])}; "
-                    f"the law asks for: {', '.join(sorted(asked)) or 'none'}"
-                )
-            notes.append(f"{one.name} was given, but no measure in force on these days asks for it")
+    columns = {}
     present = table["origin"].unique().to_list()
     for full, (name, where) in asked.items():
         mine = [(_origins(g, present), _as_share(g, full)) for g in given if g.name in (full, name)]
@@ -59,7 +49,7 @@ def fact_columns(
         values = np.zeros(len(table))
         values[at] = found.values
         columns[full] = Column(values, found.rests_on)
-    return columns, notes
+    return columns
 
 
 def _as_share(given: Given, full: str) -> float:
@@ -77,7 +67,7 @@ def _origins(given: Given, present: Sequence[str]) -> list[str]:
     if not found:
         raise LawError(
             f"--fact {given.name}={given.origin}:…: the ledger has no line from {given.origin}"
-            f"{near(given.origin, present)}"
+            f"{near(given.origin, present)}; it has {', '.join(sorted(present)[:8])}{' …' if len(present) > 8 else ''}"
         )
     return found
 
@@ -119,10 +109,19 @@ def estimate(table: pl.DataFrame, fact: Fact) -> Array:
     """A fact's estimate for each line; NaN where its table has none."""
     if fact.value is not None:
         return np.full(len(table), fact.value)
-    found = read_fact_table(fact)
+    return look_up(read_fact_table(fact), table).to_numpy()
+
+
+def look_up(found: pl.DataFrame, asked: pl.DataFrame) -> pl.Series:
+    """The values of a fact's table for products (and origins): of the code itself, else of its 8 or 6 digits."""
     keys = [key for key in ("product", "origin") if key in found.columns]
-    joined = table.select(keys).join(found.select(*keys, "value"), on=keys, how="left", maintain_order="left")
-    return joined["value"].to_numpy()
+    value = pl.Series("value", [None], dtype=pl.Float64).gather([0] * len(asked))
+    for digits in (10, 8, 6):
+        if value.null_count():
+            stems = asked.select(pl.col("product").str.slice(0, digits), *keys[1:])
+            at = stems.join(found.select(*keys, "value"), on=keys, how="left", maintain_order="left")["value"]
+            value = value.zip_with(value.is_not_null(), at)
+    return value
 
 
 def read_fact_table(fact: Fact) -> pl.DataFrame:

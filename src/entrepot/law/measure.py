@@ -24,13 +24,15 @@ _ECONOMY = re.compile(r"\*|[A-Z][A-Z0-9-]{1,11}")
 
 def _fraction(value: Any) -> Any:
     """Read `0.2` or `"20 %"`; refuse 20, which would be 2000 %."""
+    if isinstance(value, bool):
+        raise ValueError(f'found {str(value).lower()}; write a fraction (0.20) or a percentage ("20 %")')
     if isinstance(value, str):
         found = _PERCENT.fullmatch(value)
         if found is None:
             raise ValueError(f'found {value!r}; write a fraction (0.20) or a percentage ("20 %")')
         # The quotient of the decimal text, so that "12.5 %" is the same double as 0.125.
         return float(f"{found[1]}e-2")
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > HIGHEST_PLAIN_RATE:
+    if isinstance(value, (int, float)) and value > HIGHEST_PLAIN_RATE:
         raise ValueError(
             f"found {value}, which is {value * 100:g} %: rates are fractions; "
             f'write {value / 100:g}, or "{value * 100:g} %" if you mean it'
@@ -273,6 +275,12 @@ class Measure(Part):
         _in_order(self.from_, self.until)
         if self.status == "ended" and self.until is None:
             raise ValueError("status 'ended' needs `until`, the first day without the measure")
+        for pause in self.suspended:
+            end = pause.until or self.until
+            if pause.from_ < self.from_ or (self.until is not None and (end is None or end > self.until)):
+                raise ValueError(
+                    f"suspended from {pause.from_} until {pause.until}: lies outside its own time"
+                )
         if self.readings and (self.unless or self.sets):
             raise ValueError("a measure with readings gives `unless` and `sets` in the readings")
         if not self.origins.include or not self.products.include:
@@ -323,6 +331,12 @@ class Measure(Part):
         if self.rate.unit is not None:
             names.append(f"quantity.{self.rate.unit}")
         return tuple(dict.fromkeys(names))
+
+    def how(self) -> str:
+        """How it is charged, in words: the rate, and on which part of the value."""
+        if self.portion is None:
+            return str(self.rate)
+        return f"{self.rate} on {'the rest beside ' if self.portion.rest else ''}{self.portion.fact}"
 
     def read_as(self, name: str | None) -> Measure:
         """The measure with one of its readings settled (the first, if `name` is None).

@@ -14,14 +14,14 @@ import numpy as np
 import polars as pl
 
 from entrepot.errors import LawError, LedgerError
-from entrepot.law.book import Book, Regime
-from entrepot.law.cases import Cases, Index, Reach, asked_by, atoms, hit_of
-from entrepot.law.combine import Array, combine
-from entrepot.law.facts import Fact, Given
-from entrepot.law.lines import estimate, fact_columns
-from entrepot.law.measure import Measure, lies_in
+from entrepot.law.book import Book
+from entrepot.law.cases import Index, Reach, asked_by, atoms
+from entrepot.law.combine import Array
+from entrepot.law.facts import Fact, Given, check_given
+from entrepot.law.lines import fact_columns
+from entrepot.law.measure import Measure
 from entrepot.law.scope import Mask, membership_epoch, prefixes
-from entrepot.ledger import Ledger
+from entrepot.ledger import FACT, Ledger
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def ledger_lines(
 ) -> tuple[pl.DataFrame, list[str]]:
     """The lines to assess: 8-digit lines split where the law is finer, nothing counted twice; and what to note.
 
-    Raises LedgerError if the ledger has imports of another economy than the book's.
+    Raises LedgerError if the ledger has imports of another economy than the book's, or no such column.
     """
     others = ledger.table.filter(pl.col("importer") != book.importer)["importer"].unique().to_list()
     if others:
@@ -64,9 +64,19 @@ def ledger_lines(
             f"{ledger.source}: has imports of {', '.join(sorted(others))}, but {book.title} is the law of "
             f"{book.importer}; keep the lines of {book.importer} only"
         )
+    if missing := [
+        name
+        for name in by
+        if name != "line" and not name.startswith("hs") and name not in ledger.table.columns
+    ]:
+        raise LedgerError(
+            f"{ledger.source}: has no column {missing[0]!r} to list by; it has {', '.join(ledger.table.columns)}"
+        )
     scopes = {measure.products for measure in measures}
     listed = {code for s in scopes for code in prefixes((*s.include, *s.exclude), book.lists) if code != "*"}
     split, _ = ledger.split_to(listed)
+    if "line" in by:
+        return split.table.with_row_index("line", 1), list(split.notes)
     return (split.table if "origin" in by else split.counted_once()), list(split.notes)
 
 
@@ -85,13 +95,22 @@ def make_parts(
     Returned with the parts are the names of the facts that rest on estimates, and what to note.
     """
     origin = position(table["origin"], reach.origins)
-    names = {name: _full_names(name, o) for name, o in atoms(measures).items() if _kind(book, name) != "rate"}
+    residual = book.residual
+    names = {name: _full_names(name, o) for name, o in atoms(measures).items() if name != residual}
     asked = {
-        full: (name, _needed([m for m in measures if full in asked_by(m)], reach, days)[product, origin])
+        full: (name, needed_by([m for m in measures if full in asked_by(m)], reach, days)[product, origin])
         for name, fulls in names.items()
         for full in fulls
     }
-    columns, ignored = fact_columns(table, asked, book.facts, given)
+    others = [g for g in given if g.name != residual]
+    unknown = [
+        f
+        for f in table.columns
+        if f.startswith(FACT) and Fact.lookup(book.facts, f.removeprefix(FACT)) is None
+    ]
+    ignored = [f"column {f} is not used: no fact of that name is known" for f in unknown]
+    ignored += check_given(given, atoms(measures), book.facts)
+    columns = fact_columns(table, asked, book.facts, others)
     parts = Parts(np.arange(len(table)), np.ones(len(table)), product, origin, {})
     for name, fulls in names.items():
         shares = {full: columns[full].values for full in fulls}
@@ -101,54 +120,6 @@ def make_parts(
             parts = replace(parts, facts={**parts.facts, name: shares[name][parts.line]})
     estimated = [name for name, column in columns.items() if "estimate" in column.rests_on]
     return parts, estimated, [*ignored, *_fact_notes(estimated, book)]
-
-
-def with_ledger_rates(
-    parts: Parts, table: pl.DataFrame, regimes: Mapping[date, Regime], reach: Reach, book: Book
-) -> Parts:
-    """Add the rates that are facts of the line: the ledger's own duty less what else was charged on the base day.
-
-    The MFN rate of a line is max(0, duty / value - Σ other measures of the base day). A part has it only where
-    a measure reads it (a ceiling net of MFN); elsewhere it cancels in what was added and is set to 0. Where the
-    ledger has no duty, the book's own table of the rate serves, if it has one.
-    """
-    base = regimes[book.base_day].measures
-    rated = {
-        m.rate.fact: m for regime in regimes.values() for m in regime.measures if m.rate.fact is not None
-    }
-    if not rated:
-        return parts
-    readers = [
-        m
-        for regime in regimes.values()
-        for m in regime.measures
-        if any(lies_in(r.family, (*m.rate.of, *m.sets)) for r in rated.values())
-    ]
-    always = all(all(m in regime.measures for regime in regimes.values()) for m in rated.values())
-    read = _needed(readers if always else list(rated.values()), reach, sorted(regimes))
-    at = np.flatnonzero(read[parts.product, parts.origin])
-    some = Cases(
-        reach.products,
-        reach.origins,
-        parts.product[at],
-        parts.origin[at],
-        {n: v[at] for n, v in parts.facts.items()},
-    )
-    hits = [
-        hit
-        for m in base
-        if m.rate.fact is None and (hit := hit_of(m, some, reach, book.base_day)) is not None
-    ]
-    others = combine(hits, list(range(len(hits))), len(hits), len(at)).by_slot.sum(axis=0)
-    facts = dict(parts.facts)
-    for name in rated:
-        observed = np.maximum(0.0, _paid_rate(table)[parts.line[at]] - others)
-        fact = book.facts.get(name)
-        if fact is not None and fact.estimated and np.isnan(observed).any():
-            observed = np.where(np.isnan(observed), estimate(table, fact)[parts.line[at]], observed)
-        facts[name] = np.zeros(len(parts.line))
-        facts[name][at] = observed
-    return replace(parts, facts=facts)
 
 
 def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.DataFrame, Merged]:
@@ -163,7 +134,7 @@ def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.Data
         "group"
     ]
     value = table["value_usd"].cast(pl.Float64).to_numpy()
-    duty = _duty(table)
+    duty = paid(table)
     frame = pl.DataFrame(
         {
             "product": parts.product,
@@ -177,6 +148,7 @@ def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.Data
     keys = ["product", "origin", "group", *(f"fact.{name}" for name in parts.facts)]
     # In a fixed order: sums of floating-point numbers depend on it, and two runs give the same bytes.
     cases = frame.group_by(keys, maintain_order=True).agg(pl.col("value", "duty").sum())
+    _check_conserved(value.sum(), float(cases["value"].sum()))
     merged = Merged(
         product=cases["product"].to_numpy(),
         origin=cases["origin"].to_numpy(),
@@ -186,6 +158,12 @@ def merge(parts: Parts, table: pl.DataFrame, by: Sequence[str]) -> tuple[pl.Data
         duty=cases["duty"].to_numpy(),
     )
     return groups.drop("_") if not columns else groups, merged
+
+
+def _check_conserved(before: float, after: float) -> None:
+    """Splitting and merging move value between cases and lose none; a difference is a fault of this file."""
+    if abs(after - before) > 1e-9 * max(before, 1.0):
+        raise AssertionError(f"value in {before!r} is not value out {after!r}")
 
 
 def position(values: pl.Series, known: Sequence[str]) -> Index:
@@ -202,7 +180,7 @@ def _full_names(name: str, options: Sequence[str]) -> list[str]:
     return [f"{name}.{option}" for option in options] or [name]
 
 
-def _needed(measures: Sequence[Measure], reach: Reach, days: Sequence[date]) -> Mask:
+def needed_by(measures: Sequence[Measure], reach: Reach, days: Sequence[date]) -> Mask:
     """bool (product, origin): whether one of the measures reaches that product of that origin on one of the days."""
     needed = np.zeros((len(reach.products.codes), len(reach.origins)), dtype=bool)
     epochs = list({membership_epoch(day): day for day in days}.values())
@@ -216,20 +194,22 @@ def _split(parts: Parts, name: str, shares: Mapping[str, Array]) -> Parts:
     """Split parts by facts that exclude each other (the options of one choice); `shares` are per line.
 
     Each part keeps what holds of it whole, or the rest of which nothing holds; parts for which a fact holds
-    in part are added. An unknown fact stays with its part: whoever needs it says that it is missing.
+    in part are added. A part of which one is unknown stays whole, and all are unknown of it: whoever needs
+    one says that it is missing.
     Raises LawError if the shares of a line come to more than 1.
     """
     of_part = {full: share[parts.line] for full, share in shares.items()}
     total = sum(of_part.values(), start=np.zeros(len(parts.line)))
+    unknown = np.isnan(total)
     if (total > 1 + 1e-9).any():
         worst = int(np.nanargmax(total))
         told = ", ".join(f"{full} {share[worst]:g}" for full, share in of_part.items())
         raise LawError(f"fact {name!r}: the shares of a line come to {total[worst]:g}, more than 1 ({told})")
     partial = {full: (share > 0) & (share < 1) for full, share in of_part.items()}
-    split = np.any(list(partial.values()), axis=0)
+    split = np.any(list(partial.values()), axis=0) & ~unknown
     facts = {**parts.facts}
     for full, share in of_part.items():
-        facts[full] = np.where(split, 0.0, share)
+        facts[full] = np.where(unknown, np.nan, np.where(split, 0.0, share))
     kept = Parts(
         parts.line,
         np.where(split, parts.weight * (1 - total), parts.weight),
@@ -239,7 +219,7 @@ def _split(parts: Parts, name: str, shares: Mapping[str, Array]) -> Parts:
     )
     pieces = [kept] if not split.any() else [_take(kept, ~split | (total < 1), 1.0, {})]
     for full, share in of_part.items():
-        at = np.flatnonzero(partial[full])
+        at = np.flatnonzero(partial[full] & split)
         if len(at):
             holding = {other: np.full(len(at), float(other == full)) for other in of_part}
             pieces.append(_take(parts, at, share[at], holding))
@@ -270,17 +250,11 @@ def _group_column(name: str) -> pl.Expr:
     )
 
 
-def _duty(table: pl.DataFrame) -> Array:
+def paid(table: pl.DataFrame) -> Array:
+    """The duty of each line in USD; NaN where it isn't known."""
     if "duty_usd" not in table.columns:
         return np.full(len(table), np.nan)
     return table["duty_usd"].cast(pl.Float64).to_numpy()
-
-
-def _paid_rate(table: pl.DataFrame) -> Array:
-    """Duty over value of each line; 0 where both are 0."""
-    value = table["value_usd"].cast(pl.Float64).to_numpy()
-    rate: Array = np.divide(_duty(table), value, out=np.zeros(len(table)), where=value > 0)
-    return rate
 
 
 def _fact_notes(estimated: Sequence[str], book: Book) -> list[str]:

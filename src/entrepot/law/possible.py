@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
+from entrepot.economies import groups_of, is_group
 from entrepot.errors import LawError
 from entrepot.law.facts import Fact, Given
-from entrepot.law.lines import read_fact_table
+from entrepot.law.lines import look_up, read_fact_table
 from entrepot.law.measure import BOUNDS, Measure
 
 UNKNOWN = "unknown"
@@ -49,7 +52,7 @@ def possibilities(
     if mine:
         return [Possibility(name, "", _settled(fact, options, mine[-1]))]
     if fact.law:
-        found = _from_table(fact, product, origin)
+        found = law_rate(fact, product, origin)
         return [
             Possibility(
                 name, "" if found is not None else "unknown", {name: np.nan if found is None else found}
@@ -89,27 +92,61 @@ def _one_of(name: str, options: Sequence[str], chosen: str) -> dict[str, float]:
     return {f"{name}.{option}": float(option == chosen) for option in options}
 
 
-def _from_table(fact: Fact, product: str, origin: str) -> float | None:
-    table = read_fact_table(fact).filter("exact")
-    if "origin" in table.columns:
-        table = table.filter(pl.col("origin") == origin)
-    lengths = [n for n in (10, 8, 6) if n <= len(product)]
-    for digits in lengths:
-        found = table.filter(pl.col("product") == product[:digits])
-        if len(found):
-            return float(found["value"][0])
-    return None
+def law_rate(fact: Fact, product: str, origin: str) -> float | None:
+    """What the law's own table says of a product: of the code itself, else of its 8 or 6 digits; or None."""
+    if origin in fact.elsewhere:
+        return None
+    exact = _exact(fact)
+    asked = pl.DataFrame({"product": [product], "origin": [origin]})
+    found = look_up(exact, asked)[0]
+    return None if found is None else float(found)
+
+
+@cache
+def _exact(fact: Fact) -> pl.DataFrame:
+    return read_fact_table(fact).filter("exact")
+
+
+def claims(fact: Fact, origin: str) -> tuple[str, ...]:
+    """The programmes under which goods of an origin don't pay a rate."""
+    return tuple(programme for programme, origins in fact.preferences if origin in origins)
+
+
+def preferred(pick: Sequence[Possibility], rates: Mapping[str, Sequence[str]]) -> tuple[Possibility, ...]:
+    """The pick with each rate 0 where one of its programmes is claimed; `rates` has the programmes of each."""
+    claimed = {name for p in pick if p.fact == "programme" for name, held in p.values.items() if held}
+    free = {rate for rate, names in rates.items() if any(f"programme.{name}" in claimed for name in names)}
+    return tuple(Possibility(p.fact, "", {p.fact: 0.0}) if p.fact in free else p for p in pick)
+
+
+def applies_to(given: Given, origin: str, on: date) -> bool:
+    """Whether a fact was given for this origin: for all, for itself, or for a group that holds it on that day."""
+    if given.origin in (None, origin):
+        return True
+    return is_group(given.origin) and not is_group(origin) and given.origin in groups_of(origin, on)
+
+
+def possible(pick: Iterable[Possibility]) -> bool:
+    """Whether these can hold together: shares of one kind (metals, origins of content) come to at most 1."""
+    shares: dict[str, float] = {}
+    for possibility in pick:
+        stem = possibility.fact.partition(".")[0]
+        if stem in ("metal", "content"):
+            shares[stem] = shares.get(stem, 0.0) + sum(possibility.values.values())
+    return all(total <= 1 + 1e-9 for total in shares.values())
 
 
 def _levels(name: str, measures: Iterable[Measure]) -> list[tuple[str, float]]:
     """Labels and a value for each interval between the thresholds that measures set for a share."""
-    bounds = set()
+    bounds: set[float] = set()
+    proportional = False
     for measure in measures:
-        if measure.portion is not None and measure.portion.fact == name:
-            return [("0 %", 0.0), ("100 %", 1.0)]
+        proportional |= measure.portion is not None and measure.portion.fact == name
         for condition in measure.when:
             if condition.fact == name:
                 bounds |= {value for bound in BOUNDS if (value := getattr(condition, bound)) is not None}
+    if proportional and not bounds:
+        return [("0 %", 0.0), ("100 %", 1.0)]
     edges = sorted({0.0, *bounds, 1.0})
     levels = []
     for low, high in pairwise(edges):

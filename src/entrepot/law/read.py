@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from entrepot.errors import LawError
-from entrepot.law.book import Book, Family
+from entrepot.law.book import Book, End, Family
 from entrepot.law.facts import Fact, Kind
 from entrepot.law.measure import FamilyName, Fraction, Measure
 from entrepot.suggest import near
@@ -65,6 +65,14 @@ class FactEntry(_Part):
     table: str | None = Field(default=None, description="file with product[, origin] and the fact")
     column: str | None = Field(default=None, description="column of that file; default: the fact's name")
     law: bool = Field(default=False, description="the table is law and serves single entries too")
+    from_duty: bool = Field(
+        default=False,
+        description="a ledger's own duties show it: what was paid less the rest of the base day's law",
+    )
+    preferences: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="of a rate: programmes that free goods of these origins from it"
+    )
+    elsewhere: tuple[str, ...] = Field(default=(), description="origins that the table isn't about")
     source: str = ""
 
 
@@ -72,14 +80,15 @@ class EndEntry(_Part):
     """An entry `[[end]]` of an overlay: a measure of the book ends on a day."""
 
     id: str
-    on: date
+    on: date = Field(description="first day without the measure")
+    published: date | None = Field(default=None, description="the day that became known; default: `on`")
 
 
 class OverlayFile(_Part):
     """A what-if file: measures laid over a book, facts they need, and measures that end."""
 
     title: str = ""
-    measure: tuple[dict[str, Any], ...] = ()
+    measure: tuple[dict[str, Any], ...] = Field(default=(), description="as in a book")
     fact: tuple[FactEntry, ...] = ()
     end: tuple[EndEntry, ...] = ()
     table: Mapping[str, Mapping[str, Fraction]] = Field(
@@ -153,6 +162,8 @@ def lay_over_file(book: Book, path: Path) -> Book:
     Raises LawError naming file, measure and key.
     """
     overlay = _validate(OverlayFile, _toml(path), path)
+    if not (overlay.measure or overlay.end or overlay.fact or overlay.list or overlay.table):
+        raise LawError(f"{path}: holds no [[measure]], [[end]] or [[fact]], so that it changes nothing")
     lists = {name: tuple(_digits(code, path) for code in codes) for name, codes in overlay.list.items()}
     named = replace(
         book,
@@ -161,7 +172,7 @@ def lay_over_file(book: Book, path: Path) -> Book:
         tables={**book.tables, **overlay.table},
         facts={**book.facts, **_as_facts(overlay.fact, path)},
     )
-    ends = {entry.id: entry.on for entry in overlay.end}
+    ends = [End(entry.id, entry.on, entry.published or entry.on) for entry in overlay.end]
     return replace(named.lay_over(_measures(overlay.measure, path, book.importer), ends), source=book.source)
 
 
@@ -182,6 +193,8 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def _measures(entries: Iterable[Any], path: Path, importer: str) -> list[Measure]:
     measures = []
+    if isinstance(entries, dict):
+        raise LawError(f"{path}: `measure` is one table; write each measure as a [[measure]] entry")
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
             raise LawError(f"{path}: `measure` holds {entry!r}; write each measure as a [[measure]] entry")
@@ -215,6 +228,8 @@ def _complaint(item: Any, model: type[BaseModel]) -> str:
 def _facts(data: Mapping[str, Any], path: Path) -> dict[str, Fact]:
     if unknown := sorted(set(data) - {"fact"}):
         raise LawError(f"{path}: unknown key {unknown[0]!r}; facts.toml holds [[fact]] entries")
+    if isinstance(data.get("fact"), dict):
+        raise LawError(f"{path}: `fact` is one table; write each fact as a [[fact]] entry")
     entries = (
         _validate(FactEntry, entry, f"{path}: fact {entry.get('name', number)!r}")
         for number, entry in enumerate(data.get("fact", []), 1)
@@ -237,6 +252,9 @@ def _as_facts(entries: Iterable[FactEntry], path: Path) -> dict[str, Fact]:
             table,
             entry.column or entry.name,
             entry.law,
+            entry.from_duty,
+            tuple(entry.preferences.items()),
+            entry.elsewhere,
         )
     return facts
 

@@ -42,13 +42,16 @@ def why(
     at = np.array([case])
     for condition in measure.when:
         if not holds(condition, cases.facts, at)[0]:
-            return Reason(applied=False, text=f"its condition does not hold: {condition}")
+            return Reason(applied=False, text=f"holds only where {condition}")
     slot = next(i for i, hit in enumerate(hits) if hit.measure is measure)
     part = _at(hits[slot], amounts.reach[slot], case)
-    if part == 0 and measure.portion is not None:
-        return Reason(applied=False, text=f"hits no part of the value: {measure.portion.fact}")
     if part == 0:
         others = _hitting(hits, amounts, case, measure.unless)
+        if measure.portion is not None and _at(hits[slot], hits[slot].portion, case) == 0:
+            none = "all" if measure.portion.rest else "none"
+            return Reason(
+                applied=False, text=f"hits no part of the value: {none} of it is {measure.portion.fact}"
+            )
         return Reason(applied=False, text=f"does not apply where {_names(others)} applies")
     charged = float(amounts.by_slot[slot, case])
     gross = charged if measure.rate.is_limit else part * _at(hits[slot], hits[slot].rate, case)
@@ -81,13 +84,18 @@ def _status(measure: Measure, status: str, as_known: date | None) -> str:
         return (
             "announced, never in force" if measure.status == "announced" else f"in force from {measure.from_}"
         )
-    return "suspended on that day"
+    by = "; ".join(pause.reference for pause in measure.suspended)
+    return f"suspended on that day{f' ({by})' if by else ''}"
 
 
 def _how(measure: Measure, part: float, charged: float) -> str:
     portion = "" if part == 1 else f" on {part * 100:.4g} % of the value"
     if measure.rate.by_origin is not None:
         return f"{charged / part * 100:.10g} %{portion}"
+    if np.isnan(charged):
+        if measure.rate.is_limit:
+            return f"{measure.rate}, which turns on what isn't known"
+        return f"applies, but {measure.rate.fact or f'quantity.{measure.rate.unit}'} is unknown{portion}"
     if measure.rate.fact is not None:
         return f"{measure.rate.fact} {charged * 100:.10g} %{portion}"
     return f"{measure.rate}{portion}"

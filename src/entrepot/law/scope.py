@@ -50,8 +50,8 @@ class ProductIndex:
                 if digits <= length:
                     width = 10 ** (length - digits)
                     lowest = np.array(values, dtype=np.int64) * width
-                    np.add.at(edges, np.searchsorted(numbers, lowest), 1)
-                    np.add.at(edges, np.searchsorted(numbers, lowest + width), -1)
+                    edges += np.bincount(np.searchsorted(numbers, lowest), minlength=len(edges))
+                    edges -= np.bincount(np.searchsorted(numbers, lowest + width), minlength=len(edges))
             found[at[np.cumsum(edges[:-1]) > 0]] = True
         return found
 
@@ -74,27 +74,26 @@ def prefixes(names: Sequence[str], lists: Mapping[str, tuple[str, ...]]) -> list
 def reaches(origins: Origins, origin: str, day: date, where: str) -> bool:
     """Whether a scope reaches an origin (an economy, or a group standing in a ledger as one partner).
 
-    The code itself decides first, then the groups that hold it on `day`, then `*`; excluded wins at each.
-    Raises LawError if the ledger shows a group where the scope names only some of its members.
+    The code itself decides first, then the groups that hold it on `day`, then `*`; excluded wins at each. A
+    group in a ledger counts as named if all its members are. Raises LawError if only some of them are.
     """
-    around = _groups_of(origin, membership_epoch(day))
-    for names, verdict in ((origins.exclude, False), (origins.include, True)):
+    rules = ((origins.exclude, False), (origins.include, True))
+    for names, verdict in rules:
         if origin in names:
             return verdict
-    for names, verdict in ((origins.exclude, False), (origins.include, True)):
+    epoch = membership_epoch(day)
+    around, members = _groups_of(origin, epoch), _members(origin, epoch)
+    for names, verdict in rules:
         if around.intersection(names):
             return verdict
-    if economies.is_group(origin):
-        members = frozenset(m.economy for m in economies.memberships(origin) if m.holds(day))
-        for names, verdict in ((origins.exclude, False), (origins.include, True)):
-            named = members.intersection(names)
-            if named and named == members:
-                return verdict
-            if named:
-                raise LawError(
-                    f"{where}: names {', '.join(sorted(named))}, but the ledger has {origin} as one partner; "
-                    f"name {origin} or use a ledger that lists its members"
-                )
+        named = members & frozenset().union(*(_members(name, epoch) or {name} for name in names))
+        if named and named == members:
+            return verdict
+        if named:
+            raise LawError(
+                f"{where}: names {', '.join(sorted(named))}, but the ledger has {origin} as one partner; "
+                f"name {origin} or use a ledger that lists its members"
+            )
     return "*" in origins.include
 
 
@@ -110,11 +109,23 @@ def _membership_changes() -> list[date]:
 
 
 @cache
+def _members(code: str, epoch: int) -> frozenset[str]:
+    """The members of a group on the days of an epoch; of an economy, none."""
+    if not economies.is_group(code):
+        return frozenset()
+    day = _day_in(epoch)
+    return frozenset(m.economy for m in economies.memberships(code) if m.holds(day))
+
+
+def _day_in(epoch: int) -> date:
+    return _membership_changes()[epoch - 1] if epoch else date.min
+
+
+@cache
 def _groups_of(origin: str, epoch: int) -> frozenset[str]:
     if economies.is_group(origin):
         return frozenset()
-    changes = _membership_changes()
-    return economies.groups_of(origin, changes[epoch - 1] if epoch else date.min)
+    return economies.groups_of(origin, _day_in(epoch))
 
 
 def check_origins(codes: Sequence[str], where: str) -> None:
@@ -128,9 +139,26 @@ def check_origins(codes: Sequence[str], where: str) -> None:
 
 
 def rate_for(table: Mapping[str, float], origin: str, day: date) -> float | None:
-    """The rate of an origin in a table of rates: its own row, else that of a group that holds it."""
+    """The rate of an origin in a table: its own row, else that of a group that holds it, else its members'.
+
+    None if there is none. Raises LawError if the origin is a group whose members have different rates, or
+    only some of them one.
+    """
     if origin in table:
         return table[origin]
-    return next(
-        (table[group] for group in sorted(_groups_of(origin, membership_epoch(day))) if group in table), None
-    )
+    epoch = membership_epoch(day)
+    for group in sorted(_groups_of(origin, epoch)):
+        if group in table:
+            return table[group]
+    rates = {table.get(member) for member in _members(origin, epoch)}
+    if len(rates) > 1:
+        raise LawError(
+            f"the table of rates has different rates for members of {origin}, which the ledger has as one "
+            f"partner; give {origin} a row or use a ledger that lists its members"
+        )
+    return rates.pop() if rates else None
+
+
+def has_rate(table: Mapping[str, float], code: str) -> bool:
+    """Whether a table of rates has a row for an economy or group, or for one that holds it or lies in it."""
+    return any(economies.ever_members(row) & economies.ever_members(code) for row in table)

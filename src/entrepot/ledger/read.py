@@ -71,7 +71,7 @@ def _refusal(path: Path, raw: RawTable, checked: Checked, reasons: pl.Series) ->
     more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     return (
         f"{path}: {len(rows)} of {reasons.len()} rows can't be used ({_counts(checked)}). {shown}{more}. "
-        "Mend them, or name a file for rejected rows to set them aside and go on"
+        "Mend them, or set them aside in a file and go on (--set-aside FILE)"
     )
 
 
@@ -80,9 +80,17 @@ def _short(reason: str) -> str:
 
 
 def _set_aside(path: Path, rejected: Path, raw: RawTable, checked: Checked, reasons: pl.Series) -> str:
-    """Write the rejected rows; say how many and how much. Raises LedgerError if no row is left."""
+    """Write the rejected rows; say how many and how much.
+
+    Raises LedgerError if no row is left, or the file can't be written.
+    """
     bad = reasons.is_not_null()
-    _rejected_rows(raw, reasons).write_csv(rejected)
+    try:
+        _rejected_rows(raw, reasons).write_csv(rejected)
+    except OSError as error:
+        raise LedgerError(
+            f"{rejected}: rejected rows can't be written there: {error.strerror or error}"
+        ) from None
     if bad.all():
         raise LedgerError(f"{path}: no row can be used ({_counts(checked)}); the reasons stand in {rejected}")
     values = checked.table["value_usd"].cast(pl.Float64)

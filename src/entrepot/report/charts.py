@@ -14,14 +14,17 @@ from entrepot.errors import EntrepotError
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette: told apart by readers with any colour vision, and in print."""
 
+LABEL_HEIGHT = 0.045
+"""Height of a line of text as a share of the chart's."""
+
 
 def rate_steps(
-    steps: pl.DataFrame, names: Mapping[str, str], events: Mapping[date, str], title: str
+    steps: pl.DataFrame, names: Mapping[str, str], events: Mapping[date, str], title: str, source: str
 ) -> alt.LayerChart:
     """Total rates over time as steps, one line per origin with its name at the end.
 
     `steps` has on, origin, total_rate (fraction); `names` gives the origins in order with names for people;
-    `events` are days to mark.
+    `events` are days to mark, `source` says what the rates rest on.
     """
     rates = alt.InlineData(
         values=[
@@ -43,16 +46,26 @@ def rate_steps(
             color=colour,
         )
     )
-    ends = steps.sort("on").group_by("origin", maintain_order=True).last()
+    ends = (
+        steps.sort("on")
+        .group_by("origin", maintain_order=True)
+        .last()
+        .with_columns(peak=steps["total_rate"].max())
+    )
     labels = (
         alt.Chart(_ends(ends, names))
         .mark_text(align="left", dx=6, fontSize=13, fontWeight="bold")
-        .encode(x="on:T", y="rate:Q", text="label:N", color=colour)
+        .encode(x="on:T", y="label_at:Q", text="label:N", color=colour)
     )
     layers: list[alt.Chart] = [*_rules(events), line, labels]
     chart: alt.LayerChart = (
         alt.layer(*layers)
-        .properties(title=alt.Title(title, anchor="start", fontSize=16), width=820, height=380, padding=12)
+        .properties(
+            title=alt.Title(title, subtitle=source, anchor="start", fontSize=16),
+            width=820,
+            height=380,
+            padding=12,
+        )
         .configure_view(stroke=None)
         .configure_axis(grid=True, gridColor="#e6e6e6", labelFontSize=12, titleFontSize=12)
     )
@@ -68,15 +81,22 @@ def save(chart: alt.LayerChart, path: Path) -> None:
 
 
 def _ends(ends: pl.DataFrame, names: Mapping[str, str]) -> alt.InlineData:
+    """The labels at the ends of the lines, moved apart where they would overlap."""
+    rows = ends.sort("total_rate").to_dicts()
+    gap = LABEL_HEIGHT * max(float(row["peak"]) for row in rows)
+    placed: list[float] = []
+    for row in rows:
+        rate = float(row["total_rate"])
+        placed.append(max(rate, placed[-1] + gap) if placed else rate)
     return alt.InlineData(
         values=[
             {
                 "on": row["on"].isoformat(),
-                "rate": row["total_rate"],
+                "label_at": at,
                 "origin": names[row["origin"]],
-                "label": f"{names[row['origin']]} {row['total_rate']:.1%}".replace("%", " %"),
+                "label": f"{names[row['origin']]} {row['total_rate'] * 100:.1f} %",
             }
-            for row in ends.iter_rows(named=True)
+            for row, at in zip(rows, placed, strict=True)
         ]
     )
 

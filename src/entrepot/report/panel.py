@@ -20,18 +20,19 @@ def largest(table: pl.DataFrame, count: int) -> list[str]:
 
 
 def daily(table: pl.DataFrame, since: date, until: date) -> pl.DataFrame:
-    """Rates on every day from `since` to before `until`: each day has those of the last change before it.
+    """Rates on every day from `since` to before `until`: each day has those of the last day of `table` before it.
 
-    `table` has a row per origin and day of change. A day before the first change pays what the ledger's year
-    paid: `added_rate` is 0 there.
+    `table` has a row per origin for `since` and for every later day of change. Raises ValueError if it
+    begins after `since`.
     """
+    if table.is_empty() or table["on"].min() != since:
+        raise ValueError(f"the table has to begin on {since}, or the days before its first are not known")
     days = pl.DataFrame({"on": pl.date_range(since, until - timedelta(days=1), "1d", eager=True)})
     origins = table.select("origin", "base_rate").unique("origin", maintain_order=True)
     every = days.join(origins, how="cross").sort("on")
     changes = table.select("on", "origin", "added_rate").sort("on")
     return (
         every.join_asof(changes, on="on", by="origin", check_sortedness=False)
-        .with_columns(pl.col("added_rate").fill_null(0.0))
         .with_columns(total_rate=pl.col("base_rate") + pl.col("added_rate"))
         .sort("on", "origin")
     )
