@@ -211,7 +211,10 @@ class TestErrors:
         ("text", "words"),
         [
             (HEAD + LAW + "[world]\nname = 'atlantis'\n", "atlantis"),
-            (HEAD + LAW + "[change.overlay]\nend = { no-such-measure = 2025-05-01 }\n", "no-such-measure"),
+            (
+                HEAD + LAW + "[[change.overlay.end]]\nid = 'no-such-measure'\non = 2025-05-01\n",
+                "no-such-measure",
+            ),
             (HEAD + LAW + "[change]\norigins = ['XXX']\n", "XXX"),
             (HEAD + LAW + "[change]\nfacts = ['trannshipped=VNM:0.1']\n", "trannshipped"),
             (HEAD + LAW + "[options]\nelastic = 4\n", "elastic"),

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from entrepot.law.measure import Fraction
+from entrepot.law.read import EndEntry
 
 NAME = r"^[a-z0-9][a-z0-9.+-]*$"
 """Names are folders and file names."""
@@ -49,7 +50,7 @@ class Overlay(Part):
     """What is laid over the book: measures and rates by origin, as in an overlay file of `--with`."""
 
     measure: tuple[dict[str, Any], ...] = ()
-    end: Mapping[str, date] = Field(default_factory=dict, description="measures that end on a day")
+    end: tuple[EndEntry, ...] = Field(default=(), description="measures of the book that end on a day")
     files: tuple[str, ...] = Field(default=(), description="overlay files beside the scenario's")
 
 

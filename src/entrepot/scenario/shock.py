@@ -12,7 +12,7 @@ import polars as pl
 from entrepot.equilibrium.options import Float
 from entrepot.errors import ScenarioError, Unresolved
 from entrepot.law.assess import compile_panel
-from entrepot.law.book import Book
+from entrepot.law.book import Book, End
 from entrepot.law.facts import parse_given
 from entrepot.law.measure import Measure
 from entrepot.law.read import find_book, lay_over_file
@@ -92,7 +92,8 @@ def changed_book(law: Law, change: Change, file: ScenarioFile) -> Book:
     for number, entry in enumerate(change.overlay.measure, 1):
         where = f"{file.path}: overlay measure {entry.get('id', f'number {number}')!r}"
         measures.append(_measure({"importer": book.importer, **entry}, where))
-    laid = replace(book, source=file.path).lay_over(measures, change.overlay.end)
+    ends = [End(entry.id, entry.on, entry.published or entry.on) for entry in change.overlay.end]
+    laid = replace(book, source=file.path).lay_over(measures, ends)
     return replace(laid, source=book.source)
 
 
