@@ -34,7 +34,9 @@ def run(
     Writes out/NAME with results (netCDF, Parquet), summary.csv, report.html and the scenario as it was run;
     with several names also out/side-by-side.
     """
-    from entrepot.report.scenario import comparison_page, report_files, summary_text
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from entrepot.report.scenario import comparison_page, report_files, summary_text, warm_up
     from entrepot.scenario import Workshop, find_scenario
     from entrepot.scenario import run as run_scenario
     from entrepot.scenario.write import check_writable, write_comparison, write_outcome
@@ -45,21 +47,30 @@ def run(
         raise ScenarioError(f"{', '.join(names)}: give each scenario a name of its own, not {SIDE_BY_SIDE}")
     check_writable(out)
     done: list[Outcome] = []
-    written: list[Path] = []
+    written: list[Future[Path]] = []
     store = out / ".draws"
-    with _progress() as say:
+
+    def finish(outcome: Outcome) -> Path:
+        return write_outcome(outcome, out, report_files(outcome))
+
+    # One thread draws and writes what is solved while the next scenario is; the renderer is warm by then.
+    with _progress() as say, ThreadPoolExecutor(1) as desk:
+        warm = desk.submit(warm_up)
         shop = Workshop(say=say, draws=draws, store=store if draws else None)
         for file in found:
             outcome = run_scenario(file, shop)
-            say(f"{outcome.scenario.name}: writing the report")
-            written.append(write_outcome(outcome, out, report_files(outcome)))
+            written.append(desk.submit(finish, outcome))
             done.append(outcome)
+        say("drawing and writing the reports")
         if len(done) > 1:
-            say("writing the comparison")
-            written.append(write_comparison(done, out, SIDE_BY_SIDE, comparison_page(done)))
+            written.append(
+                desk.submit(lambda: write_comparison(done, out, SIDE_BY_SIDE, comparison_page(done)))
+            )
+        warm.result()
+        folders = [folder.result() for folder in written]
     _forget(store)
     sys.stdout.write(summary_text(done))
-    sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in written))
+    sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in folders))
 
 
 @contextmanager

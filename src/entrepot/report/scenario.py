@@ -55,6 +55,12 @@ class Figure:
         }
 
 
+def warm_up() -> None:
+    """Draw something small, once: the renderer compiles itself while others compute."""
+    row = {"label": "", "name": "", "value": 0.0, "low": 0.0, "high": 0.0}
+    charts.svg(charts.ranges(pl.DataFrame([row]), charts.NARROW), "")
+
+
 def report_files(outcome: Outcome) -> dict[str, str | bytes]:
     """The page of one scenario and the CSV files of its figures, by name."""
     return _files([outcome])

@@ -126,10 +126,10 @@ def ranges(frame: pl.DataFrame, width: int) -> Drawing:
         color=_colour(labels),
     )
     line = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
-        x=alt.X("low:Q", title="change of real income, percent"), x2="high:Q"
+        x=alt.X("low:Q", title="change of real income, percent"), x2=alt.X2("high:Q")
     )
-    point = base.mark_point(filled=True, size=55, opacity=1).encode(x="value:Q")
-    zero = _layers("zero").mark_rule(color=INK).encode(x="zero:Q")
+    point = base.mark_point(filled=True, size=55, opacity=1).encode(x=alt.X("value:Q"))
+    zero = _layers("zero").mark_rule(color=INK).encode(x=alt.X("zero:Q"))
     rows = {"rows": frame.to_dicts(), "zero": [{"zero": 0}]}
     height = _step(max(9, 26 // len(labels) + 3))
     return Drawing(alt.layer(zero, line, point), rows, width - 130, height, width - 60)
@@ -149,8 +149,8 @@ def tiles(frame: pl.DataFrame, width: int) -> Drawing:
     outline = base.mark_rect(cornerRadius=4, stroke=FAINT, fillOpacity=0)
     tile = _tinted(base.mark_rect(cornerRadius=4))
     size = 13 if width > 500 else 9
-    code = base.mark_text(dy=-size * 0.6, fontSize=size, fontWeight="bold").encode(text="economy:N")
-    value = base.mark_text(dy=size * 0.7, fontSize=size).encode(text="text:N")
+    code = base.mark_text(dy=-size * 0.6, fontSize=size, fontWeight="bold").encode(text=alt.Text("economy:N"))
+    value = base.mark_text(dy=size * 0.7, fontSize=size).encode(text=alt.Text("text:N"))
     side = width - 20
     return Drawing(alt.layer(tile, outline, code, value), {"rows": placed}, side, side * 0.45)
 
@@ -169,10 +169,10 @@ def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Dra
     )  # fmt: skip
     line = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
         x=alt.X("before_rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
-        x2="after_rate:Q",
+        x2=alt.X2("after_rate:Q"),
     )
-    old = base.mark_tick(thickness=2, size=9).encode(x="before_rate:Q")
-    new = base.mark_point(filled=True, size=45, opacity=1).encode(x="after_rate:Q")
+    old = base.mark_tick(thickness=2, size=9).encode(x=alt.X("before_rate:Q"))
+    new = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("after_rate:Q"))
     room = 190 if width > 500 else 130
     height = _step(max(7, 22 // len(labels) + 3))
     return Drawing(alt.layer(line, old, new), {"rows": data.to_dicts()}, width - room, height, width - 60)
@@ -191,7 +191,7 @@ def matrix(frame: pl.DataFrame, width: int) -> Drawing:
         x=alt.X("importer:N", sort=order, title="buyer", axis=alt.Axis(orient="top", labelAngle=angle)),
         y=alt.Y("exporter:N", sort=order, title="supplier"),
     )
-    text = base.mark_text(fontSize=12 if width > 500 else 8).encode(text="text:N")
+    text = base.mark_text(fontSize=12 if width > 500 else 8).encode(text=alt.Text("text:N"))
     outline = base.mark_rect(stroke=FAINT, fillOpacity=0)
     side = width - 70
     chart = alt.layer(_tinted(base.mark_rect()), outline, text)
@@ -243,8 +243,8 @@ def flow_bands(frame: pl.DataFrame, width: int) -> Drawing:
         .encode(
             x=x,
             y=y,
-            y2="bottom:Q",
-            detail="band:N",
+            y2=alt.Y2("bottom:Q"),
+            detail=alt.Detail("band:N"),
             color=alt.Color("to:N", scale=alt.Scale(domain=order, range=colours), legend=None),
         )
     )
@@ -253,7 +253,7 @@ def flow_bands(frame: pl.DataFrame, width: int) -> Drawing:
     texts = [
         _layers(side)
         .mark_text(align=align, fontSize=size, lineBreak="\n")
-        .encode(x="x:Q", y="y:Q", text="text:N")
+        .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), text=alt.Text("text:N"))
         for side, align in sided
     ]
     sides = {side: [m for m in marks if m["side"] == side] for side in ("left", "right")}
@@ -292,7 +292,7 @@ def content_points(frame: pl.DataFrame, names: Mapping[str, str], width: int, of
     dots = base.mark_point(filled=True, opacity=0.6, color=COLOURS[0]).encode(
         size=alt.Size("value_usd:Q", scale=alt.Scale(range=[30, 900]), legend=None)
     )
-    text = base.mark_text(align="left", dx=9, fontSize=11).encode(text="sector:N")
+    text = base.mark_text(align="left", dx=9, fontSize=11).encode(text=alt.Text("sector:N"))
     return Drawing(alt.layer(dots, text), {"rows": data.to_dicts()}, width - 70, 300)
 
 
@@ -312,8 +312,8 @@ def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawin
             color=_colour(labels),
         )
     )
-    marks = _layers("days").encode(x="on:T")
+    marks = _layers("days").encode(x=alt.X("on:T"))
     rule = marks.mark_rule(color=INK, strokeDash=[3, 3])
-    text = marks.mark_text(align="left", dx=3, baseline="top").encode(y=alt.value(0), text="what:N")
+    text = marks.mark_text(align="left", dx=3, baseline="top").encode(y=alt.value(0), text=alt.Text("what:N"))
     marked = [{"on": day, "what": what} for day, what in days.items()]
     return Drawing(alt.layer(rule, line, text), {"rows": data, "days": marked}, width - 70, 240)
