@@ -6,7 +6,7 @@ from typing import Any
 
 from entrepot.report import numbers
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario import make_figures
+from entrepot.report.scenario_figures import make_figures
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 
 SHOP = Workshop()

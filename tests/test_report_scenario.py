@@ -14,7 +14,8 @@ import pytest
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario import comparison_page, make_figures, report_files, summary_text
+from entrepot.report.scenario import comparison_page, report_files, summary_text
+from entrepot.report.scenario_figures import make_figures
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 from entrepot.scenario.write import write_comparison, write_outcome
 

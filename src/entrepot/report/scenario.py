@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 
 import polars as pl
@@ -13,46 +12,15 @@ import polars as pl
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
+from entrepot.report.scenario_figures import SIZE, Column, Figure, make_figures, the_name
 from entrepot.report.scenario_frames import Case, name_of
 from entrepot.scenario.outcome import OUTCOMES, Outcome
-from entrepot.world.reference import NAME as REFERENCE
 
 KEY_OUTCOMES = (
     "real_income_pct", "exports_pct", "exports_to_importer_pct", "prices_pct", "employment_pct", "revenue_change_usd",
 )  # fmt: skip
 NEXT_OUTCOMES = ("real_income_pct", "exports_to_importer_pct")
 """What is said of the next losers and winners."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table on the page: what it holds, its heading, how its numbers are said."""
-
-    name: str
-    heading: str
-    say: Callable[[float | None], str] | None = None
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with its numbers: `frame` is what it draws, what its table shows and what figures/ID.csv holds."""
-
-    id: str
-    title: str
-    caption: str
-    source: str
-    frame: pl.DataFrame
-    columns: tuple[Column, ...]
-    chart: Callable[[int], charts.Drawing] | None
-
-    def pictures(self) -> dict[str, str]:
-        """The chart as SVG, wide and for phones."""
-        if self.chart is None:
-            return {}
-        return {
-            kind: charts.svg(self.chart(width), f"{self.id}-{kind}-")
-            for kind, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
-        }
 
 
 def warm_up() -> None:
@@ -134,8 +102,8 @@ def answer(case: Case, table: pl.DataFrame) -> str:
 
     text = (
         f"Real income of {name_of(exporter)}: {said(exporter, 'real_income_pct')}. "
-        f"Its exports to {_the(o.importer)}: {said(exporter, 'exports_to_importer_pct')}; all its exports: "
-        f"{said(exporter, 'exports_pct')}. Real income of {_the(o.importer)}: "
+        f"Its exports to {the_name(o.importer)}: {said(exporter, 'exports_to_importer_pct')}; all its exports: "
+        f"{said(exporter, 'exports_pct')}. Real income of {the_name(o.importer)}: "
         f"{said(o.importer, 'real_income_pct')}, consumer prices there {said(o.importer, 'prices_pct')}, "
         f"tariff revenue {said(o.importer, 'revenue_change_usd')} a year."
     )
@@ -150,11 +118,6 @@ def answer(case: Case, table: pl.DataFrame) -> str:
     return text
 
 
-def _the(code: str) -> str:
-    name = name_of(code)
-    return f"the {name}" if name.startswith(("United", "European")) else name
-
-
 def headline(several: Sequence[Case], table: pl.DataFrame, shown: Sequence[str]) -> list[dict[str, object]]:
     """Rows of the table of answers: economy, outcome, and a cell (value, low, high, text) by case."""
     rows: list[dict[str, object]] = []
@@ -167,241 +130,10 @@ def headline(several: Sequence[Case], table: pl.DataFrame, shown: Sequence[str])
                 continue
             if outcome == "revenue_change_usd" and not any(cell["value"] for cell in cells):
                 continue
-            importer = _the(several[0].outcome.importer)
+            importer = the_name(several[0].outcome.importer)
             words = OUTCOMES[outcome].replace("the importer", importer)
             rows.append({"economy": code, "outcome": outcome, "words": words, "cells": cells})
     return rows
-
-
-def make_figures(several: Sequence[Case]) -> list[Figure]:
-    """Every figure of a report, in its order; those that a world or law has nothing for are left out."""
-    first = several[0]
-    outcome, exporter = first.outcome, frames.hit_exporter(several)
-    table = frames.summary(several)
-    shown = frames.shown_economies(table, outcome.scenario.focus)
-    names = sector_names(outcome)
-    estimated = f"Entrepot, {outcome.world.name}"
-    found = [_income(table, shown, estimated)]
-    found += _map(first, table, estimated)
-    found += _duties(several, exporter, names)
-    found += _trade(first, exporter, estimated)
-    found += _content(first, exporter, names, estimated)
-    found += _timeline(several)
-    found += _published(several)
-    return found
-
-
-def sector_names(outcome: Outcome) -> dict[str, str]:
-    """Names of the sectors for people; codes where the world has no names."""
-    codes = {code: code for code in outcome.world.sectors}
-    if outcome.world.name != REFERENCE:
-        return codes
-    path = files("entrepot.data").joinpath(f"world/{REFERENCE}/sectors.csv")
-    table = pl.read_csv(path.read_bytes())
-    # The first two things of a long name: charts have little room, and the code stands in the table.
-    short = {
-        c: ",".join(n.split(":")[0].split(",")[:2]) for c, n in table.select("sector", "name").iter_rows()
-    }
-    return codes | short
-
-
-PERCENT = partial(numbers.percent)
-SIZE = partial(numbers.dollars, signed=False)
-
-
-def _income(table: pl.DataFrame, shown: Sequence[str], source: str) -> Figure:
-    return Figure(
-        "income",
-        "Who gains, who loses",
-        "Change of real income, what an economy can buy at home, in percent. The point is the scenario as asked; "
-        "the band spans the other readings of the model's parameters that the scenario names.",
-        source,
-        frames.income(table, shown),
-        (
-            Column("label", "case"),
-            Column("name", "economy"),
-            Column("value", "real income", PERCENT),
-            Column("low", "least", PERCENT),
-            Column("high", "most", PERCENT),
-        ),
-        partial(charts.ranges, frames.income(table, shown)),
-    )
-
-
-def _map(first: Case, table: pl.DataFrame, source: str) -> list[Figure]:
-    frame = table.filter(pl.col("label") == first.label, pl.col("outcome") == "real_income_pct").select(
-        "economy", "value"
-    )
-    if sum(code in charts.TILES for code in frame["economy"]) < 10 or len(frame) > len(charts.TILES):
-        return []
-    frame = frame.with_columns(
-        pl.col("value").map_elements(numbers.percent, return_dtype=pl.String).alias("text")
-    )
-    return [
-        Figure(
-            "map",
-            "Where: a tile for every economy",
-            f"Change of real income, {first.label}. Tiles lie roughly where their economies do, all of one size.",
-            source,
-            frame,
-            (Column("economy", "economy"), Column("value", "real income", PERCENT)),
-            partial(charts.tiles, frame),
-        )
-    ]
-
-
-def _duties(several: Sequence[Case], exporter: str, names: Mapping[str, str]) -> list[Figure]:
-    frame = frames.duties(several, exporter)
-    if frame.is_empty():
-        return []
-    importer = _the(several[0].outcome.importer)
-    return [
-        Figure(
-            "duties",
-            f"Who pays: duty on goods of {name_of(exporter)} by sector",
-            f"Share of customs value on entry into {importer}: before (tick) and after (point), weighted with the "
-            "trade of the ledger. The table has the change without weights beside it, and what the change comes "
-            "to in USD a year if trade stayed as it was. Importers pay it at the border.",
-            "law and ledger of the scenario, see sources",
-            frame,
-            (
-                Column("label", "case"),
-                Column("sector", "sector"),
-                Column("value_usd", "trade", SIZE),
-                Column("before_rate", "before", numbers.rate),
-                Column("after_rate", "after", numbers.rate),
-                Column("change_rate", "change", numbers.rate),
-                Column("change_unweighted_rate", "change, unweighted", numbers.rate),
-                Column("more_usd", "more duty", numbers.dollars),
-            ),
-            partial(charts.duty_steps, frame, names),
-        )
-    ]
-
-
-def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
-    taken, moved = frames.taken_over(first), frames.diversion(first)
-    sold = frames.exports_by_destination(first, exporter)
-    importer = _the(first.outcome.importer)
-    any_moved = float(taken["moved_usd"].abs().sum()) > 1e6
-    return [
-        Figure(
-            "taken-over",
-            f"Where the trade goes instead: suppliers of {importer}",
-            f"{first.label}. Purchases that move from suppliers on the left to those on the right, at unchanged "
-            f"total purchases of each sector; production in {importer} is a supplier too.",
-            source,
-            taken,
-            (Column("economy", "supplier"), Column("moved_usd", "purchases moved", numbers.dollars)),
-            partial(charts.flow_bands, taken) if any_moved else None,
-        ),
-        Figure(
-            "diversion",
-            "The same between all",
-            f"{first.label}. Billions of USD of purchases that move to (+) or from (\N{MINUS SIGN}) a supplier, for "
-            "the economies that move most; the diagonal is production at home. A dot is less than 0.05.",
-            source,
-            moved,
-            (
-                Column("exporter", "supplier"),
-                Column("importer", "buyer"),
-                Column("moved_usd", "purchases moved", numbers.dollars),
-            ),
-            partial(charts.matrix, moved),
-        ),
-        Figure(
-            "destinations",
-            f"What {name_of(exporter)} sells where",
-            f"{first.label}. Sales by destination before and after, home included, in USD of the base with world "
-            "labour income unchanged.",
-            source,
-            sold,
-            (
-                Column("importer", "destination"),
-                Column("before_usd", "before", SIZE),
-                Column("after_usd", "after", SIZE),
-                Column("change_usd", "change", numbers.dollars),
-            ),
-            None,
-        ),
-    ]
-
-
-def _content(case: Case, exporter: str, names: Mapping[str, str], source: str) -> list[Figure]:
-    frame = frames.content_and_duty(case, exporter)
-    if frame.is_empty() or case.outcome.content is None:
-        return []
-    of = str(case.outcome.content["of"][0])
-    return [
-        Figure(
-            "content",
-            f"Whose value, and what it pays: goods of {name_of(exporter)}",
-            f"{case.label}. By sector: value of {name_of(of)} through all tiers of production, and duty after; the "
-            "larger the point, the more trade. Content is an estimate for a whole sector; single goods differ.",
-            f"{source}; law and ledger of the scenario",
-            frame,
-            (
-                Column("sector", "sector"),
-                Column("value_usd", "trade", SIZE),
-                Column("content_rate", f"value of {of}", numbers.rate),
-                Column("before_rate", "duty before", numbers.rate),
-                Column("after_rate", "duty after", numbers.rate),
-            ),
-            lambda width: charts.content_points(frame, names, width, of),
-        )
-    ]
-
-
-def _timeline(several: Sequence[Case]) -> list[Figure]:
-    outcome = several[0].outcome
-    frame = outcome.timeline
-    if frame is None or frame.is_empty() or frame["on"].n_unique() < 3:
-        return []
-    law = outcome.scenario.base
-    days = {} if law is None else {law.on.isoformat(): "before"}
-    for case in several:
-        chosen = {v.name: c for v, c in case.outcome.scenario.changes()}[case.variation.name]
-        if chosen.on is not None:
-            days.setdefault(chosen.on.isoformat(), "after")
-    return [
-        Figure(
-            "timeline",
-            "The law over time",
-            "Duty that the trade of the ledger would pay, as a share of its value, at every change of law; dotted, "
-            "the days that this report compares.",
-            "law and ledger of the scenario, see sources",
-            frame,
-            (Column("on", "from"), Column("origin", "origin"), Column("total_rate", "duty", numbers.rate)),
-            partial(charts.timeline, frame, days),
-        )
-    ]
-
-
-def _published(several: Sequence[Case]) -> list[Figure]:
-    frame = frames.published(several)
-    if frame.is_empty():
-        return []
-    return [
-        Figure(
-            "published",
-            "What others found",
-            "Estimates for the same or a similar question beside ours, and why they differ.",
-            "each row",
-            frame,
-            (
-                Column("who", "who"),
-                Column("what", "what"),
-                Column("economy", "economy"),
-                Column("theirs", "theirs", PERCENT),
-                Column("ours", "ours", PERCENT),
-                Column("low", "ours, least", PERCENT),
-                Column("high", "ours, most", PERCENT),
-                Column("why", "why they differ"),
-                Column("source", "source"),
-            ),
-            None,
-        )
-    ]
 
 
 def _say(column: Column, value: object) -> str:
