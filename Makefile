@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: run test fast lint types docs lock bench world clean
 
 run: .venv/.run
-	$(BIN)/entrepot panel --out out
+	$(BIN)/entrepot run vietnam-46 vietnam-20-40 vietnam-10-15 --out out
 
 test: lint types .venv/.dev
 	$(BIN)/pytest -n 2

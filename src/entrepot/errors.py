@@ -52,3 +52,7 @@ class OptionError(EntrepotError):
 
 class ShockError(EntrepotError):
     """A change to a world (tariffs, costs, deficits) that names what isn't there or can't be."""
+
+
+class ScenarioError(EntrepotError):
+    """A scenario file that asks nothing definite, or a result that can't be written."""

@@ -1,0 +1,81 @@
+"""`entrepot run`: from a change of law to its consequences."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entrepot.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from entrepot.scenario import Outcome
+
+SIDE_BY_SIDE = "side-by-side"
+
+
+def run(
+    scenarios: Annotated[
+        list[str], typer.Argument(help="Names of built-in scenarios (entrepot scenario list), or files.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out"),
+    draws: Annotated[
+        int, typer.Option("--draws", min=0, help="Sets of trade elasticities to draw, for bands.")
+    ] = 0,
+) -> None:
+    """Run scenarios: duties on real trade, the world after, a report.
+
+    Writes out/NAME with results (netCDF, Parquet), summary.csv, report.html and the scenario as it was run;
+    with several names also out/side-by-side.
+    """
+    from entrepot.report.scenario import comparison_page, report_files, summary_text
+    from entrepot.scenario import Workshop, find_scenario
+    from entrepot.scenario import run as run_scenario
+    from entrepot.scenario.write import check_writable, write_comparison, write_outcome
+
+    found = [find_scenario(name) for name in dict.fromkeys(scenarios)]
+    names = [f.scenario.name for f in found]
+    if len(set(names)) < len(names) or SIDE_BY_SIDE in names:
+        raise ScenarioError(f"{', '.join(names)}: give each scenario a name of its own, not {SIDE_BY_SIDE}")
+    check_writable(out)
+    done: list[Outcome] = []
+    written: list[Path] = []
+    store = out / ".draws"
+    with _progress() as say:
+        shop = Workshop(say=say, draws=draws, store=store if draws else None)
+        for file in found:
+            outcome = run_scenario(file, shop)
+            say(f"{outcome.scenario.name}: writing the report")
+            written.append(write_outcome(outcome, out, report_files(outcome)))
+            done.append(outcome)
+        if len(done) > 1:
+            say("writing the comparison")
+            written.append(write_comparison(done, out, SIDE_BY_SIDE, comparison_page(done)))
+    _forget(store)
+    sys.stdout.write(summary_text(done))
+    sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in written))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """On a terminal, what is being worked on."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading") as status:
+        yield status.update
+
+
+def _forget(store: Path) -> None:
+    """Remove finished draws: the results hold them now."""
+    import shutil
+
+    shutil.rmtree(store, ignore_errors=True)

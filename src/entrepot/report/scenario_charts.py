@@ -1,0 +1,319 @@
+"""The charts of a scenario's report, each in any width, in colours that a page can turn dark."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import altair as alt
+import polars as pl
+import vl_convert
+
+from entrepot.report.charts import COLOURS
+from entrepot.report.scenario_frames import name_of
+
+INK, FAINT = "#101112", "#d9dadb"
+"""Stand for the page's text and lines; `svg` puts the page's own colours in their place."""
+
+LOSS, GAIN = "#D55E00", "#0072B2"
+NARROW, WIDE = 330, 760
+
+TILES = {
+    "CAN": (0, 0), "USA": (0, 1), "MEX": (0, 2), "BRA": (1, 3), "GBR": (2, 0), "EU27": (3, 0), "ROW": (2, 2),
+    "IND": (4, 2), "BGD": (5, 2), "CHN": (5, 1), "KOR": (6, 0), "JPN": (7, 0), "TWN": (6, 1), "VNM": (6, 2),
+    "PHL": (7, 2), "THA": (5, 3), "KHM": (6, 3), "MYS": (5, 4), "SGP": (6, 4), "IDN": (7, 4),
+}  # fmt: skip
+"""Columns and rows of a map of tiles, one of the same size for every economy of the embedded world."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart in one width, and the rows that it draws, by the names that its layers give them.
+
+    The rows stand beside the chart because the library copies and checks what stands inside it many times.
+    """
+
+    chart: alt.LayerChart | alt.FacetChart
+    rows: Mapping[str, list[dict[str, Any]]]
+    width: float
+    height: float | dict[str, Any]
+    legend_width: float = 400
+    padding: float | Mapping[str, float] = 10
+
+    def spec(self) -> dict[str, Any]:
+        """The whole chart as a Vega-Lite specification."""
+        spec: dict[str, Any] = self.chart.to_dict(validate=False)
+        config = spec.get("config", {}) | _config(self.legend_width)
+        size = {"width": self.width, "height": self.height, "padding": self.padding}
+        return spec | size | {"background": "transparent", "config": config, "datasets": dict(self.rows)}
+
+
+def _config(legend_width: float) -> dict[str, Any]:
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
+    lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT}
+    above = {"orient": "top", "direction": "vertical"}
+    return {
+        "font": "system-ui, sans-serif",
+        "view": {"stroke": None},
+        "text": {"color": INK, "fontSize": 12},
+        "axis": text | {"labelLimit": 200, "titleFontWeight": "normal"} | lines,
+        "legend": text | {"title": None, "labelLimit": legend_width, "symbolStrokeWidth": 0} | above,
+    }
+
+
+@lru_cache(maxsize=256)
+def _svg(spec: str) -> str:
+    """A specification as SVG; pages side by side share pictures."""
+    return str(vl_convert.vegalite_to_svg(spec))
+
+
+def svg(drawing: Drawing, prefix: str) -> str:
+    """A chart as SVG that takes the colours of the page around it; ids begin with `prefix`."""
+    text = _svg(json.dumps(drawing.spec(), sort_keys=True))
+    text = text.replace(INK, "currentColor").replace(FAINT, "var(--line)")
+    text = re.sub(r'(id="|url\(#|href="#)', lambda m: m[0] + prefix, text)
+    # A picture to the eye; the numbers are in the table beside it, which screen readers can walk through.
+    text = re.sub(r'\s(role|aria-[a-z]+)="[^"]*"', "", text)
+    size = re.search(r'width="([\d.]+)" height="([\d.]+)"', text)
+    assert size is not None  # every picture of the renderer has a size
+    fluid = f'width="{size[1]}" height="{size[2]}" style="max-width:100%;height:auto;overflow:visible"'
+    return text.replace(size[0], fluid, 1)[text.index("<svg") :]
+
+
+def _layers(name: str) -> alt.Chart:
+    """A layer that draws the rows of this name."""
+    return alt.Chart(alt.NamedData(name))
+
+
+def _step(pixels: int) -> dict[str, Any]:
+    return {"step": pixels, "for": "offset"}
+
+
+def _tinted(chart: alt.Chart) -> alt.Chart:
+    """Colour by sign and strength (columns `sign`, `strength` 0 to 1), on whatever background."""
+    return chart.encode(
+        color=alt.Color(
+            "sign:N", scale=alt.Scale(domain=["loss", "none", "gain"], range=[LOSS, FAINT, GAIN]), legend=None
+        ),
+        opacity=alt.Opacity("strength:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.95]), legend=None),
+    )
+
+
+def _tint(values: Sequence[float]) -> list[dict[str, Any]]:
+    """Sign and strength of numbers; the square root keeps small changes visible beside one large one."""
+    most = max((abs(v) for v in values), default=0.0) or 1.0
+    signs = {-1: "loss", 0: "none", 1: "gain"}
+    return [{"sign": signs[(v > 0) - (v < 0)], "strength": (abs(v) / most) ** 0.5} for v in values]
+
+
+def _colour(labels: Sequence[str]) -> alt.Color:
+    palette = [COLOURS[k % len(COLOURS)] for k in range(len(labels))]
+    legend = alt.Legend(title=None) if len(labels) > 1 else None
+    return alt.Color("label:N", scale=alt.Scale(domain=list(labels), range=palette), legend=legend)
+
+
+def ranges(frame: pl.DataFrame, width: int) -> Drawing:
+    """Real income by economy and case: points with their ranges. `frame` as `scenario_frames.income`."""
+    labels = frame["label"].unique(maintain_order=True).to_list()
+    names = frame["name"].unique(maintain_order=True).to_list()
+    base = _layers("rows").encode(
+        y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(grid=True)),
+        yOffset=alt.YOffset("label:N", sort=labels),
+        color=_colour(labels),
+    )
+    line = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
+        x=alt.X("low:Q", title="change of real income, percent"), x2="high:Q"
+    )
+    point = base.mark_point(filled=True, size=55, opacity=1).encode(x="value:Q")
+    zero = _layers("zero").mark_rule(color=INK).encode(x="zero:Q")
+    rows = {"rows": frame.to_dicts(), "zero": [{"zero": 0}]}
+    height = _step(max(9, 26 // len(labels) + 3))
+    return Drawing(alt.layer(zero, line, point), rows, width - 130, height, width - 60)
+
+
+def tiles(frame: pl.DataFrame, width: int) -> Drawing:
+    """A map of tiles of one case: `frame` has economy and value (percent)."""
+    inside = [r for r in frame.iter_rows(named=True) if r["economy"] in TILES]
+    placed = [
+        {"x": TILES[r["economy"]][0], "y": TILES[r["economy"]][1], "economy": r["economy"], "text": r["text"]} | tint
+        for r, tint in zip(inside, _tint([r["value"] for r in inside]), strict=True)
+    ]  # fmt: skip
+    base = _layers("rows").encode(
+        x=alt.X("x:O", axis=None, scale=alt.Scale(domain=list(range(8)), padding=0.06)),
+        y=alt.Y("y:O", axis=None, scale=alt.Scale(domain=list(range(5)), padding=0.06)),
+    )
+    outline = base.mark_rect(cornerRadius=4, stroke=FAINT, fillOpacity=0)
+    tile = _tinted(base.mark_rect(cornerRadius=4))
+    size = 13 if width > 500 else 9
+    code = base.mark_text(dy=-size * 0.6, fontSize=size, fontWeight="bold").encode(text="economy:N")
+    value = base.mark_text(dy=size * 0.7, fontSize=size).encode(text="text:N")
+    side = width - 20
+    return Drawing(alt.layer(tile, outline, code, value), {"rows": placed}, side, side * 0.45)
+
+
+def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Drawing:
+    """Duty by sector before (tick) and after (point). `frame` as `scenario_frames.duties`."""
+    labels = frame["label"].unique(maintain_order=True).to_list()
+    order = [names[s] for s in frame["sector"].unique(maintain_order=True)]
+    data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name")).select(
+        "label", "name", "before_rate", "after_rate"
+    )
+    base = _layers("rows").encode(
+        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=True, labelLimit=170 if width > 500 else 110)),
+        yOffset=alt.YOffset("label:N", sort=labels),
+        color=_colour(labels),
+    )  # fmt: skip
+    line = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
+        x=alt.X("before_rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
+        x2="after_rate:Q",
+    )
+    old = base.mark_tick(thickness=2, size=9).encode(x="before_rate:Q")
+    new = base.mark_point(filled=True, size=45, opacity=1).encode(x="after_rate:Q")
+    room = 190 if width > 500 else 130
+    height = _step(max(7, 22 // len(labels) + 3))
+    return Drawing(alt.layer(line, old, new), {"rows": data.to_dicts()}, width - room, height, width - 60)
+
+
+def matrix(frame: pl.DataFrame, width: int) -> Drawing:
+    """Purchases that move between suppliers. `frame` as `scenario_frames.diversion`."""
+    order = frame["exporter"].unique(maintain_order=True).to_list()
+    found = frame.to_dicts()
+    rows = [
+        {"exporter": r["exporter"], "importer": r["importer"], "text": _short(r["moved_usd"] / 1e9)} | tint
+        for r, tint in zip(found, _tint([r["moved_usd"] for r in found]), strict=True)
+    ]
+    angle = 0 if width > 500 else -90
+    base = _layers("rows").encode(
+        x=alt.X("importer:N", sort=order, title="buyer", axis=alt.Axis(orient="top", labelAngle=angle)),
+        y=alt.Y("exporter:N", sort=order, title="supplier"),
+    )
+    text = base.mark_text(fontSize=12 if width > 500 else 8).encode(text="text:N")
+    outline = base.mark_rect(stroke=FAINT, fillOpacity=0)
+    side = width - 70
+    chart = alt.layer(_tinted(base.mark_rect()), outline, text)
+    return Drawing(chart, {"rows": rows}, side, side * (0.6 if width > 500 else 0.9))
+
+
+def _short(value: float) -> str:
+    if abs(value) < 0.05:
+        return "·"
+    digits = 0 if abs(value) >= 9.95 else 1
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def flow_bands(frame: pl.DataFrame, width: int) -> Drawing:
+    """Sales lost on the left flow to those who take them over on the right; widths are USD.
+
+    `frame` as `scenario_frames.taken_over`. Where several lose, each loss is shared in the proportion of all gains.
+    """
+    lost = [(r["economy"], -r["moved_usd"]) for r in frame.iter_rows(named=True) if r["moved_usd"] < 0]
+    won = [(r["economy"], r["moved_usd"]) for r in frame.iter_rows(named=True) if r["moved_usd"] > 0]
+    total = sum(v for _, v in lost)
+    gains = sum(v for _, v in won) or 1.0
+    points: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
+    gap = 0.06 * total
+    left = 0.0
+    tops = _stacked([v * total / gains for _, v in won], gap)
+    used = [0.0] * len(won)
+    for who, value in lost:
+        marks.append({"x": -0.02, "y": left + value / 2, "text": _node(who, value), "side": "left"})
+        for k, (to, gain) in enumerate(won):
+            thick = value * gain / gains
+            ends = (left, tops[k] + used[k])
+            points += [_point(who, to, step / 20, ends, thick) for step in range(21)]
+            used[k] += thick
+            left += thick
+        left += gap
+    for k, (to, gain) in enumerate(won):
+        middle = tops[k] + gain * total / gains / 2
+        marks.append({"x": 1.02, "y": middle, "text": _node(to, gain), "side": "right"})
+    room = 150 if width > 500 else 92
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
+    y = alt.Y("top:Q", axis=None, scale=alt.Scale(reverse=True, nice=False))
+    order = [to for to, _ in won]
+    colours = [COLOURS[k % len(COLOURS)] for k in range(len(order))]
+    bands = (
+        _layers("bands")
+        .mark_area(opacity=0.55)
+        .encode(
+            x=x,
+            y=y,
+            y2="bottom:Q",
+            detail="band:N",
+            color=alt.Color("to:N", scale=alt.Scale(domain=order, range=colours), legend=None),
+        )
+    )
+    size = 12 if width > 500 else 10
+    sided: tuple[tuple[str, Literal["left", "right"]], ...] = (("left", "right"), ("right", "left"))
+    texts = [
+        _layers(side)
+        .mark_text(align=align, fontSize=size, lineBreak="\n")
+        .encode(x="x:Q", y="y:Q", text="text:N")
+        for side, align in sided
+    ]
+    sides = {side: [m for m in marks if m["side"] == side] for side in ("left", "right")}
+    room_around = {"left": room, "right": room, "top": 14, "bottom": 14}
+    chart = alt.layer(bands, *texts)
+    return Drawing(chart, {"bands": points, **sides}, width - 2 * room, 340, padding=room_around)
+
+
+def _node(code: str, usd: float) -> str:
+    name = {"other gains": "others", "other losses": "others"}.get(code) or name_of(code)
+    return f"{name}\n{usd / 1e9:.1f} bn" if usd >= 0.05e9 else f"{name}\n{usd / 1e6:.0f} m"
+
+
+def _stacked(sizes: Sequence[float], gap: float) -> list[float]:
+    tops, at = [], 0.0
+    for size in sizes:
+        tops.append(at)
+        at += size + gap
+    return tops
+
+
+def _point(who: str, to: str, t: float, ends: tuple[float, float], thick: float) -> dict[str, Any]:
+    """A point of a band that runs smoothly from one end to the other."""
+    smooth = t * t * (3 - 2 * t)
+    top = ends[0] + (ends[1] - ends[0]) * smooth
+    return {"band": f"{who}>{to}", "to": to, "x": t, "top": top, "bottom": top + thick}
+
+
+def content_points(frame: pl.DataFrame, names: Mapping[str, str], width: int, of: str) -> Drawing:
+    """Content against duty by sector. `frame` as `scenario_frames.content_and_duty`."""
+    data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name"))
+    base = _layers("rows").encode(
+        x=alt.X("content_rate:Q", title=f"value of {name_of(of)} in these goods", axis=alt.Axis(format="%")),
+        y=alt.Y("after_rate:Q", title="duty after", axis=alt.Axis(format="%")),
+    )
+    dots = base.mark_point(filled=True, opacity=0.6, color=COLOURS[0]).encode(
+        size=alt.Size("value_usd:Q", scale=alt.Scale(range=[30, 900]), legend=None)
+    )
+    text = base.mark_text(align="left", dx=9, fontSize=11).encode(text="sector:N")
+    return Drawing(alt.layer(dots, text), {"rows": data.to_dicts()}, width - 70, 300)
+
+
+def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawing:
+    """Rates at every change of law as steps. `frame` has on, origin, total_rate; `days` are marked."""
+    data = [
+        {"on": r["on"].isoformat(), "label": name_of(r["origin"]), "rate": r["total_rate"]}
+        for r in frame.iter_rows(named=True)
+    ]
+    labels = list(dict.fromkeys(d["label"] for d in data))
+    line = (
+        _layers("rows")
+        .mark_line(interpolate="step-after", strokeWidth=2.2)
+        .encode(
+            x=alt.X("on:T", title=None, axis=alt.Axis(format="%b %y", tickCount=4 if width < 500 else 9)),
+            y=alt.Y("rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
+            color=_colour(labels),
+        )
+    )
+    marks = _layers("days").encode(x="on:T")
+    rule = marks.mark_rule(color=INK, strokeDash=[3, 3])
+    text = marks.mark_text(align="left", dx=3, baseline="top").encode(y=alt.value(0), text="what:N")
+    marked = [{"on": day, "what": what} for day, what in days.items()]
+    return Drawing(alt.layer(rule, line, text), {"rows": data, "days": marked}, width - 70, 240)

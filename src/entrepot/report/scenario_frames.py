@@ -1,0 +1,211 @@
+"""The numbers of a scenario's report, as frames: what charts draw, tables show and figures/*.csv hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from entrepot import economies
+from entrepot.scenario.outcome import Outcome, Variation
+
+SHOWN_NEXT = 3
+"""Losers and winners shown beside the economies of the focus, each."""
+
+NO_ONE = "ROW"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One column of a report: a variant of a scenario under a label."""
+
+    label: str
+    outcome: Outcome
+    variation: Variation
+
+
+def cases(outcomes: Sequence[Outcome]) -> list[Case]:
+    """All variants of some scenarios; labels name the scenario where there are several."""
+    alone = len(outcomes) == 1
+    return [Case(_label(o, v, alone), o, v) for o in outcomes for v in o.variations]
+
+
+def _label(outcome: Outcome, v: Variation, alone: bool) -> str:
+    """A short name that tells a case from the others of the page."""
+    own = len(outcome.variations) == 1
+    if alone:
+        return outcome.scenario.title if own else v.label
+    if own:
+        return outcome.scenario.title
+    return v.label if v.label != v.title else f"{outcome.scenario.title}: {v.title}"
+
+
+def name_of(code: str) -> str:
+    """A name for people: groups and the rest of the world by what they are called in a report."""
+    special = {"ROW": "rest of the world", "EU27": "European Union", "CHN": "China"}
+    if code in special:
+        return special[code]
+    return economies.economy(code).name if economies.is_economy(code) else code
+
+
+def summary(several: Sequence[Case]) -> pl.DataFrame:
+    """Outcomes of all cases: label, scenario, variant, economy, outcome, unit, value, low, high, q05, q95."""
+    frames = []
+    whole = {id(c.outcome): c.outcome.summary() for c in several}
+    for case in several:
+        part = whole[id(case.outcome)].filter(pl.col("variant") == case.variation.name)
+        frames.append(part.select(pl.lit(case.label).alias("label"), pl.all()))
+    return pl.concat(frames)
+
+
+def shown_economies(table: pl.DataFrame, focus: Sequence[str]) -> list[str]:
+    """The focus, then the next losers and winners of real income over all cases (by largest change)."""
+    moved = (
+        table.filter(pl.col("outcome") == "real_income_pct", ~pl.col("economy").is_in([*focus]))
+        .group_by("economy")
+        .agg(pl.col("value").mean())
+        .sort("value", "economy")
+    )
+    losers = moved.filter(pl.col("value") < 0)["economy"].head(SHOWN_NEXT).to_list()
+    winners = moved.filter(pl.col("value") > 0)["economy"].tail(SHOWN_NEXT).reverse().to_list()
+    return [*focus, *losers, *winners]
+
+
+def income(table: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
+    """Real income: label, economy, name, value, low, high (percent), in the order of `shown`."""
+    order = {code: k for k, code in enumerate(shown)}
+    return (
+        table.filter(pl.col("outcome") == "real_income_pct", pl.col("economy").is_in(list(shown)))
+        .with_columns(
+            pl.col("economy").replace_strict(order, return_dtype=pl.Int64).alias("at"),
+            pl.col("economy").replace_strict({c: name_of(c) for c in shown}).alias("name"),
+            pl.col("low").fill_null(pl.col("value")),
+            pl.col("high").fill_null(pl.col("value")),
+        )
+        .sort("at", maintain_order=True)
+        .select("label", "economy", "name", "value", "low", "high")
+    )
+
+
+def hit_exporter(several: Sequence[Case]) -> str:
+    """The exporter that reports look at: the first of the focus that isn't the importer."""
+    first = several[0].outcome
+    return next((c for c in first.scenario.focus if c != first.importer), first.importer)
+
+
+def duties(several: Sequence[Case], exporter: str) -> pl.DataFrame:
+    """Duty on an exporter's goods by sector: label, sector, value_usd, before_rate, after_rate,
+    change_unweighted_rate, more_usd (on unchanged trade).
+    """
+    frames = []
+    for case in several:
+        if case.variation.cells is None:
+            continue
+        mine = case.variation.cells.table.filter(pl.col("exporter") == exporter)
+        frames.append(
+            mine.with_columns(
+                label=pl.lit(case.label), more_usd=pl.col("value_usd") * pl.col("change_rate")
+            ).select(
+                "label",
+                "sector",
+                "value_usd",
+                "before_rate",
+                "after_rate",
+                "change_rate",
+                "change_unweighted_rate",
+                "more_usd",
+            )
+        )
+    if not frames:
+        return pl.DataFrame()
+    return pl.concat(frames).sort("value_usd", "sector", descending=[True, False], maintain_order=True)
+
+
+def diversion(case: Case, shown: int = 10) -> pl.DataFrame:
+    """Purchases that move between suppliers: exporter, importer, moved_usd; economies that move the most.
+
+    Rows of one importer sum to zero over all exporters, home included; here only the largest are listed.
+    """
+    result = case.variation.result["trade_diversion"]
+    codes = [str(c) for c in result["exporter"].values]
+    size = abs(result).sum("importer").values + abs(result).sum("exporter").values
+    at = sorted(range(len(codes)), key=lambda k: (-float(size[k]), codes[k]))[:shown]
+    return pl.DataFrame(
+        [
+            (codes[i], codes[j], float(result.values[i, j]))
+            for i in sorted(at, key=at.index)
+            for j in sorted(at, key=at.index)
+        ],
+        schema=["exporter", "importer", "moved_usd"],
+        orient="row",
+    )
+
+
+def taken_over(case: Case, largest: int = 6) -> pl.DataFrame:
+    """Whose sales to the importer shrink, whose grow: economy, moved_usd, at unchanged total purchases.
+
+    The largest are named, others together; home production stands under the importer's own code.
+    """
+    result = case.variation.result["trade_diversion"].sel(importer=case.outcome.importer)
+    rows = sorted(
+        ((str(c), float(v)) for c, v in zip(result["exporter"].values, result.values, strict=True)),
+        key=lambda row: (-abs(row[1]), row[0]),
+    )
+    named, rest = rows[:largest], rows[largest:]
+    gains, losses = sum(v for _, v in rest if v > 0), sum(v for _, v in rest if v < 0)
+    more = [(name, v) for name, v in (("other gains", gains), ("other losses", losses)) if v]
+    return pl.DataFrame([*named, *more], schema=["economy", "moved_usd"], orient="row")
+
+
+def exports_by_destination(case: Case, exporter: str) -> pl.DataFrame:
+    """Sales of an exporter by destination: importer, before_usd, after_usd, change_usd; home included."""
+    old, new = (case.variation.result[n].sel(exporter=exporter).sum("sector") for n in ("flow_base", "flow"))
+    frame = pl.DataFrame(
+        {
+            "importer": [str(c) for c in old["importer"].values],
+            "before_usd": old.values,
+            "after_usd": new.values,
+        }
+    )
+    return frame.with_columns(change_usd=pl.col("after_usd") - pl.col("before_usd")).sort("change_usd")
+
+
+def content_and_duty(case: Case, exporter: str) -> pl.DataFrame:
+    """By sector: content of the other economy in the exporter's goods, and the duty after: sector, value_usd,
+    content_rate, before_rate, after_rate.
+    """
+    content, found = case.outcome.content, case.variation.cells
+    if content is None or found is None:
+        return pl.DataFrame()
+    mine = found.table.filter(pl.col("exporter") == exporter)
+    return (
+        mine.join(content.select("sector", "content_rate"), on="sector", how="inner")
+        .select("sector", "value_usd", "content_rate", "before_rate", "after_rate")
+        .sort("value_usd", descending=True)
+    )
+
+
+def published(several: Sequence[Case]) -> pl.DataFrame:
+    """Other people's numbers beside ours: who, what, economy, outcome, theirs, ours, low, high, and words."""
+    table = summary(several)
+    rows = []
+    for outcome in dict.fromkeys(id(c.outcome) for c in several):
+        scenario = next(c.outcome.scenario for c in several if id(c.outcome) == outcome)
+        for p in scenario.published:
+            ours = table.filter(
+                pl.col("scenario") == scenario.name,
+                pl.col("economy") == p.economy,
+                pl.col("outcome") == p.outcome,
+            )
+            if p.variant is not None:
+                ours = ours.filter(pl.col("variant") == p.variant)
+            row = ours.row(0, named=True)
+            said = f"{p.source} ({p.vintage})"
+            numbers = (row["value"], row["low"], row["high"])
+            rows.append(
+                (p.who, p.what, p.economy, p.outcome, p.value, row["label"], *numbers, p.why_different, said)
+            )
+    names = ["who", "what", "economy", "outcome", "theirs", "label", "ours", "low", "high", "why", "source"]
+    kinds = dict.fromkeys(names, pl.String) | dict.fromkeys(("theirs", "ours", "low", "high"), pl.Float64)
+    return pl.DataFrame(rows, schema=kinds, orient="row")
