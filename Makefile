@@ -4,9 +4,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test fast lint types docs lock bench world clean
+.PHONY: run scenarios test fast lint types docs lock bench world clean
 
 run: .venv/.run
+	$(BIN)/entrepot panel --out out
+
+scenarios: .venv/.run
 	$(BIN)/entrepot run vietnam-46 vietnam-20-40 vietnam-10-15 --out out
 
 test: lint types .venv/.dev
