@@ -33,7 +33,8 @@ def test_liberation_day(shared: Path) -> None:
     abroad = world.flow.sel(sector="GOODS", exporter="USA").sum() - world.flow.sel(
         sector="GOODS", exporter="USA", importer="USA"
     )
-    assert_allclose(abroad, 1859e9, rtol=1e-3)
+    # The figure is given to four digits, so that it binds to half a thousandth and no further.
+    assert_allclose(abroad, 1859e9, rtol=5e-4)
     assert world.closed
     assert_allclose(world.value_added_share, 1)
     tariffs = liberation_day_tariffs(shared / "liberation-day")
