@@ -1,6 +1,7 @@
 """Solve the model on plain arrays: set-up of a counterfactual, attempts at it, and what failed."""
 
 from dataclasses import replace
+from math import inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from entrepot.equilibrium.model import MOST_RELIEF, Market, Parameters, State, m
 from entrepot.equilibrium.options import Float
 from entrepot.equilibrium.precondition import LONGEST_STEP, Preconditioner, preconditioner, step
 from entrepot.equilibrium.shock import Change, part
-from entrepot.equilibrium.sums import BlockedSums
+from entrepot.equilibrium.sums import BlockedSums, blocks
 from entrepot.errors import NotConverged
 
 SMALL_CELL = 1e-6
@@ -20,6 +21,9 @@ miss of a cell of a few dollars is rounding."""
 
 POOR = 0.3
 """Spending, as a share of the base's, at which a surplus that can't be earned is taken for the reason."""
+
+DENSE_ABOVE = 0.25
+"""Share of a block's tariffs that change above which all factors are computed: gathering costs more than powers."""
 
 SHORTEST_STEP = 1 / 128
 """Share of a change below which following the equilibrium is given up."""
@@ -180,33 +184,45 @@ def changed_parameters(base: Base, ch: Change) -> Parameters:
 def trade_kernel(base: Base, ch: Change) -> Float:
     """K_ins = pi_ins [(1 + t')/(1 + t)]^{-theta phi} d^{-theta} A_is^theta, (sector, importer, exporter).
 
-    Sector by sector, and powers only where a tariff changes: a trade war touches few of the flows of a large
+    By blocks of sectors, and powers only where a tariff changes: a trade war touches few of the flows of a large
     world, and temporaries stay small.
     """
     p, share = base.parameters, base.trade_share
     if ch.tariff is None and ch.trade_cost is None and ch.productivity is None:
         return share
     kernel = np.empty_like(share)
-    for k, theta in enumerate(p.elasticity):
-        block = kernel[k]
-        block[:] = share[k]
+    power = -p.elasticity[:, None] * p.tariff_exponent  # (S, N), by sector and importer
+    for b in blocks(len(share), share[0].nbytes):
+        kernel[b] = share[b]
         if ch.tariff is not None:
-            _scale_by_tariffs(block, ch.tariff[k], None if base.tariff is None else base.tariff[k], -theta, p)
+            old = None if base.tariff is None else base.tariff[b]
+            _scale_by_tariffs(kernel[b], ch.tariff[b], old, power[b])
         if ch.trade_cost is not None:
-            block *= ch.trade_cost[k] ** -theta
+            kernel[b] *= ch.trade_cost[b] ** -p.elasticity[b, None, None]
         if ch.productivity is not None:
-            block *= ch.productivity[:, k] ** theta
+            kernel[b] *= (ch.productivity.T[b] ** p.elasticity[b, None])[:, None, :]
     return kernel
 
 
-def _scale_by_tariffs(block: Float, new: Float, old: Float | None, power: float, p: Parameters) -> None:
-    """Multiply one sector's kernel (importer, exporter) by the tariff factors that change."""
-    at = np.nonzero(new) if old is None else np.nonzero(new != old)
-    if at[0].size:
-        factor = np.log1p(new[at])
+def _scale_by_tariffs(kernel: Float, new: Float, old: Float | None, power: Float) -> None:
+    """Multiply some sectors' kernel (sector, importer, exporter) by the tariff factors that change.
+
+    `power` (sector, importer) is the exponent. What doesn't change keeps every bit.
+    """
+    changed = new != (0.0 if old is None else old)
+    if np.count_nonzero(changed) > DENSE_ABOVE * changed.size:
+        factor = 1 + new
         if old is not None:
-            factor -= np.log1p(old[at])
-        block[at] *= np.exp(power * p.tariff_exponent[at[0]] * factor)
+            factor /= 1 + old
+        np.log(factor, out=factor)
+        factor *= power[:, :, None]
+        kernel *= np.exp(factor, out=factor)
+        return
+    at = np.flatnonzero(changed)
+    factor = 1 + new.reshape(-1)[at]
+    if old is not None:
+        factor /= 1 + old.reshape(-1)[at]
+    kernel.reshape(-1)[at] *= np.exp(power.reshape(-1)[at // kernel.shape[-1]] * np.log(factor))
 
 
 def flat(z: State) -> Float:
@@ -226,9 +242,8 @@ class _Problem:
 
     def state(self, vector: Float) -> State:
         n, cells = self.n, self.n * self.s
-        wage, labour, cost, spending = np.split(vector, [n, 2 * n, 2 * n + cells])
-        shape = (n, self.s)
-        return State(wage, labour, cost.reshape(shape), np.maximum(spending.reshape(shape), self.least))
+        cost, spending = vector[2 * n :].reshape(2, n, self.s)
+        return State(vector[:n], vector[n : 2 * n], cost, np.maximum(spending, self.least))
 
     def evaluate(self, vector: Float) -> tuple[Float, float]:
         z = self.state(vector)
@@ -244,14 +259,14 @@ class _Problem:
 
 def residual_size(z: State, r: State) -> float:
     """Largest miss of any equation, relative; inf where one isn't finite."""
-    misses = [
+    misses = (
         np.abs(r.wage).max(),
         np.abs(r.labour).max(),
         np.abs(r.cost).max(),
         (np.abs(r.spending) / np.maximum(z.spending, SMALL_CELL)).max(),
-    ]
-    worst = float(np.max(misses))
-    return worst if np.isfinite(worst) else np.inf
+    )
+    # NaN is neither above nor below anything: it has to be asked for.
+    return float(max(misses)) if all(map(isfinite, misses)) else inf
 
 
 def _failure(s: Solution) -> str:

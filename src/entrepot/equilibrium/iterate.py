@@ -38,7 +38,7 @@ def anderson(
     and the steps are scaled, so what conditioning loses is made up by the next sweep.
     """
     size = z.size
-    steps, moves = np.empty((depth, size)), np.empty((depth, size))
+    steps, ends = np.empty((depth, size)), np.empty((depth, size))  # changes of the step, and of z + step
     gram = np.zeros((depth, depth))
     best = Iterate(z, np.inf, 0)
     last_step, held = None, 0
@@ -59,12 +59,13 @@ def anderson(
             continue
         if last_step is not None:
             at = held % depth
-            steps[at], moves[at] = step - last_step, move
+            np.subtract(step, last_step, out=steps[at])
+            np.add(steps[at], move, out=ends[at])
             held += 1
             used = min(held, depth)
             gram[at, :used] = gram[:used, at] = steps[:used] @ steps[at]
             mixing = _least_squares(gram[:used, :used], steps[:used] @ step)
-            move = step - mixing @ steps[:used] - mixing @ moves[:used]
+            move = step - mixing @ ends[:used]
         else:
             move = step
         last_step = step
@@ -76,7 +77,7 @@ def _least_squares(gram: Float, right: Float) -> Float:
     """Solve gram x = right where gram may be near singular, after scaling its diagonal to one."""
     scale = 1 / np.sqrt(np.maximum(np.diagonal(gram), np.finfo(float).tiny))
     scaled = gram * scale[:, None] * scale[None, :]
-    scaled[np.diag_indices_from(scaled)] += 1e-14
+    scaled.reshape(-1)[:: len(scaled) + 1] += 1e-14
     try:
         return np.asarray(scale * np.linalg.solve(scaled, scale * right))
     except np.linalg.LinAlgError:

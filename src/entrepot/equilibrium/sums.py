@@ -61,7 +61,9 @@ class BlockedSums:
         if self.duties is not None and self.duties.nnz:
             purchases -= intensity * (self.duties @ v.reshape(-1)).reshape(v.shape)
             sold -= (self.duties_by_exporter @ (keep * intensity).reshape(-1)).reshape(v.shape)
-        return denominator[:, :, 0].T, purchases[:, :, 0].T, sold[:, :, 0].T
+        # Copied: what follows mixes these with arrays by economy, and walks along both at once.
+        by_economy = (np.ascontiguousarray(a[:, :, 0].T) for a in (denominator, purchases, sold))
+        return tuple(by_economy)
 
     def inputs(self, log_price: Float, sales: Float) -> tuple[Float, Float]:
         """See `Sums.inputs`."""
