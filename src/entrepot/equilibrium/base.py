@@ -96,7 +96,6 @@ def prepare(
     revenue = (spending - purchases).sum(axis=1) if tariff is not None else np.zeros(n)
 
     numeraire, weight = _numeraire(options.numeraire, wage_income, income, world)
-    rules = Rules(options.revenue, options.deficits != "fixed", numeraire)
     parameters = Parameters(
         elasticity=theta,
         value_added_share=value_added_share,
@@ -115,6 +114,13 @@ def prepare(
         claim=np.zeros(n),
         numeraire_weight=weight,
         size=spending.sum(axis=1),
+    )
+    rules = Rules(
+        options.revenue,
+        options.deficits != "fixed",
+        numeraire,
+        scaled=bool(parameters.scale.any()),
+        partial=bool((parameters.tariff_exponent != 1).any()),
     )
     return Base(
         world.name, world.statement, world.economies, world.sectors, options, rules, source,

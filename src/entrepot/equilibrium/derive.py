@@ -174,7 +174,7 @@ class Linearised:
 
         def inverse(v: Float) -> Float:
             # The solver steps by z + P r, so that P approximates minus the inverse of F_z.
-            return -_flat(apply(self.inverse, z, s.market.sales, _unflat(v, z)))
+            return -_flat(apply(self.inverse, z, _unflat(v, z)))
 
         size = sum(part.size for part in z)
         operators = [LinearOperator((size, size), matvec=f, dtype=np.float64) for f in (jacobian, inverse)]

@@ -251,7 +251,7 @@ class _Problem:
         size = residual_size(z, m.residual)
         if not np.isfinite(size):
             return np.zeros_like(vector), np.inf
-        move = flat(step(self.inverse, z, m.sales, m.residual, longest=LONGEST_STEP))
+        move = flat(step(self.inverse, z, m.residual, longest=LONGEST_STEP))
         cells = z.spending.size
         move[-cells:] += z.spending.reshape(-1) - vector[-cells:]
         return move, size

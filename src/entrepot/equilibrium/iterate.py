@@ -14,7 +14,7 @@ from entrepot.equilibrium.options import Float
 Evaluate = Callable[[Float], tuple[Float, float]]
 """Vector to (preconditioned residual, size of the original one); inf where that isn't finite."""
 
-DEPTH = 10
+DEPTH = 8
 """Steps that Anderson acceleration remembers; more gain little, fewer cost sweeps."""
 
 GROWTH = 1e3

@@ -33,11 +33,13 @@ held there; `solve` refuses a solution at which it still binds."""
 
 
 class Rules(NamedTuple):
-    """The closures, which choose equations rather than numbers."""
+    """The closures, which choose equations rather than numbers, and which terms of them are there at all."""
 
     revenue: Revenue = "lump_sum"
     transfers_grow: bool = True
     numeraire: Numeraire = "income"
+    scaled: bool = True  # some psi isn't zero
+    partial: bool = True  # some phi isn't one
 
 
 class Parameters(NamedTuple):
@@ -136,23 +138,27 @@ def market(xp: Any, rules: Rules, p: Parameters, sums: Sums, z: State) -> Market
     """
     theta = p.elasticity[None, :]
     spending = p.size[:, None] * z.spending
-    log_bundles = (z.wage + z.labour)[:, None] - z.cost
-    efficiency = xp.exp(-theta * (z.cost - p.scale[:, None] * log_bundles))
+    own_cost = z.cost
+    if rules.scaled:
+        own_cost = z.cost - p.scale[:, None] * ((z.wage + z.labour)[:, None] - z.cost)
+    efficiency = xp.exp(-theta * own_cost)
     denominator, purchases, sold = sums.trade(efficiency, spending, 1 - p.foreign_share)
     sales = efficiency * sold
-    # Cells without spending have no price of their own market; the base counts them as unchanged.
-    spent_hat = xp.where(p.spending > 0, spending / xp.where(p.spending > 0, p.spending, 1.0), 1.0)
-    log_price = -xp.log(denominator) / theta + (1 - p.tariff_exponent)[:, None] * (
-        xp.log(spent_hat) - z.wage[:, None]
-    )
-    log_cpi = (p.final_share * log_price).sum(1)
+    log_price = xp.log(denominator) / -theta
+    if rules.partial:
+        # Cells without spending have no price of their own market; the base counts them as unchanged.
+        spent = p.spending > 0
+        spent_hat = xp.where(spent, spending / xp.where(spent, p.spending, 1.0), 1.0)
+        log_price += (1 - p.tariff_exponent)[:, None] * (xp.log(spent_hat) - z.wage[:, None])
+    log_cpi = xp.vecdot(p.final_share, log_price)
 
     wage_income = xp.exp(z.wage + z.labour) * p.wage_income
     world_growth = wage_income.sum() / p.wage_income.sum()
     grown = world_growth if rules.transfers_grow else 1.0
-    revenue = (spending - purchases).sum(1)
+    purchased = purchases.sum(1)
+    revenue = spending.sum(1) - purchased
     income = wage_income + revenue + p.transfer * grown
-    earned = (p.value_added_share * sales).sum(1) + p.foreign_share * purchases.sum(1)
+    earned = xp.vecdot(p.value_added_share, sales) + p.foreign_share * purchased
 
     input_price, input_use = sums.inputs(log_price, sales)
     cost = p.value_added_share * z.wage[:, None] + input_price

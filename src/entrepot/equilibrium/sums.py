@@ -2,11 +2,13 @@
 
 A sweep of the model needs each trade flow three times. Arrays beyond the cache are walked in blocks of
 sectors (and of economies for input coefficients), so that each is read from memory once.
+(More threads than one don't pay: a core reads about as fast as the memory gives.)
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 Float = NDArray[np.float64]
 
@@ -14,7 +16,15 @@ BLOCK_BYTES = 1 << 20
 """Size of a block: two fit in the second-level cache of current processors."""
 
 SPARSE_BELOW = 0.15
-"""Below this share of flows that pay duty, duties are kept as a sparse matrix instead of a second kernel."""
+"""Below this share of flows that pay duty, duties are kept by flow instead of as a second kernel."""
+
+
+class Duties(NamedTuple):
+    """The duty part of the kernel, K t'/(1 + t'), where duty is paid: values and their places, all (flows,)."""
+
+    value: Float
+    market: NDArray[np.intp]  # place of (sector, importer) in a flat array
+    source: NDArray[np.intp]  # place of (sector, exporter)
 
 
 class BlockedSums:
@@ -26,15 +36,15 @@ class BlockedSums:
 
     def __init__(self, kernel: Float, tariff: Float | None, input_coefficient: Float | None) -> None:
         self.kernel = kernel
-        self.duties: sparse.csr_array | None = None
+        self.duties: Duties | None = None
         self.net_kernel: Float | None = None
-        if tariff is not None and np.count_nonzero(tariff) > SPARSE_BELOW * tariff.size:
-            self.net_kernel = np.add(tariff, 1.0)
-            np.divide(kernel, self.net_kernel, out=self.net_kernel)
-        elif tariff is not None:
-            self.duties = _duties(kernel, tariff)
-            # The transpose of CSR walks scattered memory; its own CSR is small and faster.
-            self.duties_by_exporter = self.duties.T.tocsr()
+        if tariff is not None:
+            paid = tariff != 0
+            if np.count_nonzero(paid) > SPARSE_BELOW * paid.size:
+                self.net_kernel = np.add(tariff, 1.0)
+                np.divide(kernel, self.net_kernel, out=self.net_kernel)
+            else:
+                self.duties = _duties(kernel, tariff, np.flatnonzero(paid))
         self.input_coefficient = input_coefficient
         self.sector_blocks = blocks(len(kernel), kernel[0].nbytes * (1 if self.net_kernel is None else 2))
         self.economy_blocks = (
@@ -58,9 +68,12 @@ class BlockedSums:
                 np.matmul(k, v[block], out=purchases[block])
                 purchases[block] *= intensity[block]
             np.matmul(k.transpose(0, 2, 1), keep * intensity[block], out=sold[block])
-        if self.duties is not None and self.duties.nnz:
-            purchases -= intensity * (self.duties @ v.reshape(-1)).reshape(v.shape)
-            sold -= (self.duties_by_exporter @ (keep * intensity).reshape(-1)).reshape(v.shape)
+        if self.duties is not None and self.duties.value.size:
+            value, market, source = self.duties
+            due = np.bincount(market, value * v.reshape(-1)[source], minlength=v.size)
+            purchases -= intensity * due.reshape(v.shape)
+            unsold = np.bincount(source, value * (keep * intensity).reshape(-1)[market], minlength=v.size)
+            sold -= unsold.reshape(v.shape)
         # Copied: what follows mixes these with arrays by economy, and walks along both at once.
         by_economy = (np.ascontiguousarray(a[:, :, 0].T) for a in (denominator, purchases, sold))
         return tuple(by_economy)
@@ -78,14 +91,13 @@ class BlockedSums:
         return price[:, :, 0], use[:, :, 0]
 
 
-def _duties(kernel: Float, tariff: Float) -> sparse.csr_array:
-    """Duty part of the kernel, K t'/(1 + t'), as one matrix of (sector, importer) by (sector, exporter)."""
-    sectors, n, _ = kernel.shape
-    at = np.flatnonzero(tariff)
+def _duties(kernel: Float, tariff: Float, at: NDArray[np.intp]) -> Duties:
+    """Duties at the places `at` of the flat arrays (sector, importer, exporter)."""
+    n = kernel.shape[-1]
     rate = tariff.reshape(-1)[at]
-    row, exporter = np.divmod(at, n)
-    values = kernel.reshape(-1)[at] * (rate / (1 + rate))
-    return sparse.csr_array((values, (row, row - row % n + exporter)), shape=(sectors * n, sectors * n))
+    market, exporter = np.divmod(at, n)
+    value = kernel.reshape(-1)[at] * (rate / (1 + rate))
+    return Duties(value, market, market - market % n + exporter)
 
 
 def blocks(count: int, each: int) -> list[slice]:
