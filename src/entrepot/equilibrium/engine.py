@@ -241,7 +241,7 @@ class _Problem:
         self.least = 1e-9 * p.spending / p.size[:, None]
 
     def state(self, vector: Float) -> State:
-        n, cells = self.n, self.n * self.s
+        n = self.n
         cost, spending = vector[2 * n :].reshape(2, n, self.s)
         return State(vector[:n], vector[n : 2 * n], cost, np.maximum(spending, self.least))
 
