@@ -1,8 +1,9 @@
 """The base of a counterfactual: a world turned into the parameters of the model, checked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import xarray as xr
@@ -16,6 +17,14 @@ from entrepot.world import World
 
 TINY = 1e-12
 """Spending below this share of an economy's total counts as rounding where a sign is checked."""
+
+
+class Totals(NamedTuple):
+    """Trade of each economy before duties, USD, all (N,), and output (N, S)."""
+
+    exports: Float
+    imports: Float
+    output: Float
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,13 @@ class Base:
     def approximate_inverse(self) -> Preconditioner:
         """The approximate inverse that every counterfactual from this base iterates with."""
         return preconditioner(self.parameters, self.trade_share, self.input_coefficient)
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Exports, imports and output of the base."""
+        flow = self.flow()
+        home = np.diagonal(flow, axis1=1, axis2=2).T
+        return totals_of(home, flow.sum(axis=1).T, flow.sum(axis=2).T)
 
     def flow(self) -> Float:
         """Base trade M_ins before duties in USD, (sector, importer, exporter)."""
@@ -191,7 +207,16 @@ def _numeraire(name: str, wage_income: Float, income: Float, world: World) -> tu
     return "wages", weight
 
 
+def totals_of(home: Float, output: Float, purchases: Float) -> Totals:
+    """Totals from home sales, output and purchases, all (N, S) before duties."""
+    return Totals((output - home).sum(axis=1), (purchases - home).sum(axis=1), output)
+
+
+def labels(base: Base, dims: Iterable[str]) -> dict[str, list[str]]:
+    """The base's labels on some dimensions."""
+    return {d: list(base.sectors if d == "sector" else base.economies) for d in sorted(dims)}
+
+
 def labelled(base: Base, values: Float, dims: tuple[str, ...], units: str) -> xr.DataArray:
     """A result with the base's labels on its dimensions."""
-    coords = {d: list(base.sectors if d == "sector" else base.economies) for d in dims}
-    return xr.DataArray(values, coords=coords, dims=list(dims), attrs={"units": units})
+    return xr.DataArray(values, coords=labels(base, dims), dims=list(dims), attrs={"units": units})

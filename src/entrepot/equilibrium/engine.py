@@ -69,8 +69,16 @@ class Solution(NamedTuple):
         return np.asarray(np.exp(self.state.wage + self.state.labour) * self.parameters.wage_income)
 
 
-def counterfactual(base: Base, ch: Change = NO_CHANGE, *, guess: State | None = None) -> Solution:
+def counterfactual(
+    base: Base,
+    ch: Change = NO_CHANGE,
+    *,
+    guess: State | None = None,
+    inverse: Preconditioner | None = None,
+) -> Solution:
     """Solve the model on plain arrays, from a guess or from no change.
+
+    `inverse` may be the approximate inverse of a base nearby, which saves making this one's own.
 
     Option `solver` `auto` tries Anderson acceleration at once, then follows the equilibrium along a path of
     growing changes with a preconditioner of its own at every point, Newton–Krylov where Anderson fails there.
@@ -80,7 +88,7 @@ def counterfactual(base: Base, ch: Change = NO_CHANGE, *, guess: State | None = 
     solver = base.options.solver
     methods = {"auto": ("anderson",), "anderson": ("anderson",), "newton": ("newton",)}[solver]
     with np.errstate(all="ignore"):
-        s = _attempt(base, ch, guess, methods, base.approximate_inverse)
+        s = _attempt(base, ch, guess, methods, inverse or base.approximate_inverse)
         if solver == "auto" and not s.residual <= base.options.tolerance:
             s = _along_path(base, ch, s)
     if not s.residual <= base.options.tolerance:

@@ -5,26 +5,18 @@ Definitions follow ILMS (2025) and Caliendo and Parro (2015, "CP"); every variab
 
 import json
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from entrepot.equilibrium import model
-from entrepot.equilibrium.base import Base, labelled
+from entrepot.equilibrium.base import Totals, labels, totals_of
 from entrepot.equilibrium.engine import Solution
 from entrepot.equilibrium.options import Float
 
 USD = "USD of the base, in the numeraire"
 PERCENT = "percent change from the base"
-
-
-class Totals(NamedTuple):
-    """Trade of each economy before duties, USD, all (N,)."""
-
-    exports: Float
-    imports: Float
-    output: Float  # (N, S)
 
 
 def dataset(s: Solution, *, flows: bool = True) -> xr.Dataset:
@@ -43,14 +35,12 @@ def dataset(s: Solution, *, flows: bool = True) -> xr.Dataset:
     """
     base, m = s.base, s.market
     economy = ("economy",)
-    data: dict[str, xr.DataArray] = {}
+    data: dict[str, tuple[tuple[str, ...], Float, dict[str, str]]] = {}
 
     def put(name: str, values: Float, dims: tuple[str, ...], units: str, long_name: str = "") -> None:
-        data[name] = labelled(base, values, dims, units)
-        if long_name:
-            data[name].attrs["long_name"] = long_name
+        data[name] = dims, values, {"units": units} | ({"long_name": long_name} if long_name else {})
 
-    before, after = base_totals(base), totals(s)
+    before, after = base.totals, totals(s)
     for name, values in economy_percent(s, before, after).items():
         units = "fraction of base spending" if name == "revenue_share" else PERCENT
         put(name, values, economy, units)
@@ -79,7 +69,8 @@ def dataset(s: Solution, *, flows: bool = True) -> xr.Dataset:
                 put(name, values, dims, "percent of base income")
         if flows:
             _put_flows(put, s, old_flow, new_flow)
-    return xr.Dataset(data, attrs=_attributes(s))
+    coords = labels(base, {dim for dims, _, _ in data.values() for dim in dims})
+    return xr.Dataset(data, coords=coords, attrs=_attributes(s))
 
 
 def _put_flows(put: Any, s: Solution, old_flow: Float, new_flow: Float) -> None:
@@ -148,18 +139,7 @@ def totals(s: Solution) -> Totals:
     if s.parameters.foreign_share.any():
         everything = np.ones_like(s.parameters.foreign_share)
         output = s.market.efficiency * s.sums.trade(s.market.efficiency, spending, everything)[2]
-    return _totals(home, output, s.market.purchases)
-
-
-def base_totals(base: Base) -> Totals:
-    """Exports, imports and output of the base."""
-    flow = base.flow()
-    home = np.diagonal(flow, axis1=1, axis2=2).T
-    return _totals(home, flow.sum(axis=1).T, flow.sum(axis=2).T)
-
-
-def _totals(home: Float, output: Float, purchases: Float) -> Totals:
-    return Totals((output - home).sum(axis=1), (purchases - home).sum(axis=1), output)
+    return totals_of(home, output, s.market.purchases)
 
 
 def decomposes(s: Solution) -> bool:

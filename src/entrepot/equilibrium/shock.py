@@ -123,10 +123,17 @@ def _laid_out(world: str, name: str, array: xr.DataArray, dims: tuple[str, ...],
                     f"shock {name}: {dim} {', '.join(codes[:8])}{' …' if len(codes) > 8 else ''} {problem}; "
                     f"every {dim} of the world needs a value (unknown is not zero)."
                 )
-    ordered = array.sel({d: list(labels[d]) for d in array.dims})
-    sizes = {d: len(labels[d]) for d in dims}
-    full = ordered.expand_dims({d: sizes[d] for d in dims if d not in array.dims}).transpose(*dims)
-    values = np.asarray(full.values, dtype=np.float64)
+    given = np.asarray(array.values, dtype=np.float64)
+    for axis, dim in enumerate(array.dims):
+        have = [str(v) for v in array[dim].values]
+        if have != list(labels[str(dim)]):
+            place = {code: k for k, code in enumerate(have)}
+            given = np.take(given, [place[code] for code in labels[str(dim)]], axis=axis)
+    # Dimensions that the array lacks come last and have one label's worth; then all get their order and size.
+    given = given.reshape(given.shape + (1,) * (len(dims) - given.ndim))
+    present = [str(d) for d in array.dims] + [d for d in dims if d not in array.dims]
+    full = given.transpose([present.index(d) for d in dims])
+    values = np.broadcast_to(full, [len(labels[d]) for d in dims])
     if not np.isfinite(values).all():
         at = np.argwhere(~np.isfinite(values))[0]
         where = ", ".join(f"{d} {labels[d][i]}" for d, i in zip(dims, at, strict=True))

@@ -75,8 +75,7 @@ class BlockedSums:
             unsold = np.bincount(source, value * (keep * intensity).reshape(-1)[market], minlength=v.size)
             sold -= unsold.reshape(v.shape)
         # Copied: what follows mixes these with arrays by economy, and walks along both at once.
-        by_economy = (np.ascontiguousarray(a[:, :, 0].T) for a in (denominator, purchases, sold))
-        return tuple(by_economy)
+        return _by_economy(denominator), _by_economy(purchases), _by_economy(sold)
 
     def inputs(self, log_price: Float, sales: Float) -> tuple[Float, Float]:
         """See `Sums.inputs`."""
@@ -89,6 +88,11 @@ class BlockedSums:
             np.matmul(g.transpose(0, 2, 1), p[block], out=price[block])
             np.matmul(g, s[block], out=use[block])
         return price[:, :, 0], use[:, :, 0]
+
+
+def _by_economy(values: Float) -> Float:
+    """(S, N, 1) as (N, S), copied."""
+    return np.ascontiguousarray(values[:, :, 0].T)
 
 
 def _duties(kernel: Float, tariff: Float, at: NDArray[np.intp]) -> Duties:

@@ -8,8 +8,9 @@ store holds. A file appears whole or not at all: what is there is done, what isn
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +24,8 @@ from entrepot.equilibrium import elasticities
 from entrepot.equilibrium.base import Base
 from entrepot.equilibrium.engine import counterfactual
 from entrepot.equilibrium.options import Options
-from entrepot.equilibrium.outcomes import dataset
-from entrepot.equilibrium.shock import Shock, change
+from entrepot.equilibrium.outcomes import economy_percent, totals
+from entrepot.equilibrium.shock import Change, Shock, change
 from entrepot.equilibrium.solve import ready
 from entrepot.errors import NotConverged, OptionError
 from entrepot.world import World
@@ -85,10 +86,11 @@ def sweep(
     job = Job(
         world, (options or Options()).changed(**overrides), draw_from, seed, _mark(world.data.data_vars)
     )
+    central = _central(job)
     for name, shock in shocks.items():
         if not NAME.fullmatch(name):
             raise OptionError(f"scenario {name!r}: names may hold letters, digits, and . + - _ only.")
-        change(_base(job, None), shock)
+        change(central, shock)
     if draws < 1 or (draw_from is None and draws != 1):
         raise OptionError(
             f"draws = {draws}: give one or more, and draw_from with a set of elasticities for many."
@@ -141,44 +143,46 @@ def bands(
 
 
 def _run(executor: Executor, job: Job, todo: list[Piece], *, progress: bool) -> None:
-    futures = [executor.submit(_work, job, piece) for piece in todo]
+    futures = [executor.submit(_work, job, task) for task in _tasks(todo)]
     with Progress(disable=not progress, transient=True) as bar:
         task = bar.add_task("scenarios", total=sum(len(p.draws) for p in todo))
         for future in as_completed(futures):
             bar.advance(task, future.result())
 
 
-def _work(job: Job, piece: Piece) -> int:
-    """Solve one piece and write its file; how many scenarios it had."""
-    frames = []
-    for draw in piece.draws:
-        try:
-            base = _base(job, draw)
-            frame = _rows(base, piece, draw)
-        except NotConverged as error:
-            frame = _failed(job.world, piece, draw, str(error))
-        frames.append(frame)
-    piece.file.parent.mkdir(parents=True, exist_ok=True)
-    partial = piece.file.with_suffix(".partial")
-    pl.concat(frames).write_parquet(partial)
-    partial.replace(piece.file)
-    return len(piece.draws)
+def _tasks(todo: list[Piece]) -> Iterator[list[Piece]]:
+    """Pieces put together until they are worth sending the world with them."""
+    task: list[Piece] = []
+    for piece in todo:
+        task.append(piece)
+        if sum(len(p.draws) for p in task) >= PIECE:
+            yield task
+            task = []
+    if task:
+        yield task
+
+
+def _work(job: Job, task: list[Piece]) -> int:
+    """Solve some pieces and write their files; how many scenarios they had."""
+    central = _central(job)
+    for piece in task:
+        ch = change(central, piece.shock)
+        partial = piece.file.with_suffix(".partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        pl.concat([_rows(job, central, piece.scenario, ch, draw) for draw in piece.draws]).write_parquet(
+            partial
+        )
+        partial.replace(piece.file)
+    return sum(len(p.draws) for p in task)
 
 
 _bases: dict[tuple[str, str], Base] = {}
-"""The last base that this process prepared: pieces of one job share it."""
+"""The last base that this process prepared: tasks of one job share it."""
 
 
-def _base(job: Job, draw: int | None) -> Base:
-    """The base under a draw of elasticities; the named set itself where nothing is drawn."""
-    options = job.options
-    if job.set_name is not None and draw is None:
-        options = options.changed(elasticity=job.set_name)
-    elif job.set_name is not None:
-        drawn = elasticities.draw(
-            job.set_name, job.world.sectors, np.random.default_rng([job.seed, draw or 0])
-        )
-        options = options.changed(elasticity=tuple(float(v) for v in drawn))
+def _central(job: Job) -> Base:
+    """The base under the published values of the set that is drawn from, or the job's own elasticities."""
+    options = job.options if job.set_name is None else job.options.changed(elasticity=job.set_name)
     key = (job.mark, repr(options))
     if key not in _bases:
         _bases.clear()
@@ -186,27 +190,34 @@ def _base(job: Job, draw: int | None) -> Base:
     return _bases[key]
 
 
-def _rows(base: Base, piece: Piece, draw: int) -> pl.DataFrame:
-    result = dataset(counterfactual(base, change(base, piece.shock)), flows=False)
-    outcomes = {name: result[name].values for name in OUTCOMES}
-    return _frame(base.economies, piece, draw, "converged", outcomes)
+def _drawn(job: Job, central: Base, draw: int) -> Base:
+    """The base under one draw of elasticities."""
+    if job.set_name is None:
+        return central
+    theta = elasticities.draw(job.set_name, job.world.sectors, np.random.default_rng([job.seed, draw]))
+    if central.solved:  # a base that is itself a solution depends on elasticities in every number
+        return ready(job.world, job.options.changed(elasticity=tuple(float(v) for v in theta)))
+    return replace(central, parameters=central.parameters._replace(elasticity=theta))
 
 
-def _failed(world: World, piece: Piece, draw: int, reason: str) -> pl.DataFrame:
-    unknown = np.full(len(world.economies), np.nan)
-    return _frame(world.economies, piece, draw, reason, dict.fromkeys(OUTCOMES, unknown))
-
-
-def _frame(
-    economies: Sequence[str], piece: Piece, draw: int, status: str, outcomes: Mapping[str, Any]
-) -> pl.DataFrame:
-    head = pl.DataFrame({"economy": list(economies)}).select(
-        pl.lit(piece.scenario).alias("scenario"),
+def _rows(job: Job, central: Base, scenario: str, ch: Change, draw: int) -> pl.DataFrame:
+    """Outcomes of one scenario under one draw by economy, or why there are none."""
+    status = "converged"
+    try:
+        base = _drawn(job, central, draw)
+        s = counterfactual(base, ch, inverse=central.approximate_inverse)
+        before = base.totals if central.solved else central.totals  # flows, which no elasticity changes
+        outcomes = economy_percent(s, before, totals(s))
+    except NotConverged as error:
+        status = str(error)
+        outcomes = dict.fromkeys(OUTCOMES, np.full(len(central.economies), np.nan))
+    head = pl.DataFrame({"economy": list(central.economies)}).select(
+        pl.lit(scenario).alias("scenario"),
         pl.lit(draw).alias("draw"),
         "economy",
         pl.lit(status).alias("status"),
     )
-    return head.with_columns(pl.Series(k, v).fill_nan(None) for k, v in outcomes.items())
+    return head.with_columns(pl.Series(k, outcomes[k]).fill_nan(None) for k in OUTCOMES)
 
 
 def _claim(store: Path, job: Job, shocks: Mapping[str, Shock | xr.DataArray | None]) -> None:
@@ -243,9 +254,9 @@ def _parts(shock: Shock | xr.DataArray | None) -> dict[str, xr.DataArray]:
 
 def _mark(arrays: Mapping[Any, xr.DataArray]) -> str:
     """A digest of labelled arrays: names, dimensions, labels and values."""
-    digest = hashlib.sha256()
+    digest = hashlib.blake2b(digest_size=8)
     for name, array in arrays.items():
         labels = [(d, array[d].values.astype(str).tolist()) for d in array.dims]
         digest.update(repr((name, labels)).encode())
         digest.update(np.ascontiguousarray(array.values).tobytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ import xarray as xr
 
 from entrepot.equilibrium.engine import Solution
 from entrepot.equilibrium.options import Float
-from entrepot.equilibrium.outcomes import base_totals, economy_percent, totals
+from entrepot.equilibrium.outcomes import economy_percent, totals
 from entrepot.scenario.model import Scenario
 from entrepot.scenario.read import ScenarioFile
 from entrepot.scenario.shock import Cells, Duties
@@ -94,7 +94,7 @@ class Outcome:
 def outcomes(solution: Solution, importer: str) -> pl.DataFrame:
     """Outcomes by economy: economy, those of `OUTCOMES` and of `MORE`; null where a change isn't defined."""
     base = solution.base
-    before, after = base_totals(base), totals(solution)
+    before, after = base.totals, totals(solution)
     at = base.economies.index(importer)
     old, new = (flow[:, at, :].sum(axis=0) for flow in (base.flow(), solution.flow()))
     old[at] = 0.0  # home sales are no exports: not defined
