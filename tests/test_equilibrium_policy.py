@@ -68,7 +68,9 @@ def test_at_the_optimum_the_gradient_vanishes_or_a_bound_binds(small: Base, by: 
 def test_more_instruments_never_serve_a_government_worse(small: Base) -> None:
     by: tuple[respond.By, ...] = ("uniform", "partner", "partner_sector")
     gains = [respond.optimal(small, "E0", by=b).welfare_pct for b in by]
-    assert gains == sorted(gains)
+    # In this world rates by sector add nothing to rates by partner (both reach the same optimum, but for rounding).
+    assert np.diff(gains).min() > -1e-11
+    assert gains[1] > gains[0]
 
 
 def test_a_small_open_economy_gains_nothing_from_tariffs_at_home_prices(small: Base) -> None:

@@ -1,15 +1,21 @@
 """An approximate inverse of the model's Jacobian: what makes ten sweeps do the work of seventy.
 
-Costs and spending respond to themselves mostly at home: with home shares h alone the Leontief feedback of an
-economy is a small matrix, inverted once. Wages respond through trade aggregated over sectors, one N x N matrix. With
-e what an economy earns, w its wage, c its mean cost (all logs), phi the share of spending for intermediate use,
+Two levels. Within an economy, costs and spending respond to themselves mostly at home: with home shares alone the
+Leontief feedback is a small matrix, inverted once; it gives the pattern over sectors. Between economies, the
+whole model is linearised as if each had one sector, and inverted once (4N x 4N); it gives the level. With logs
+of wages w, labour l, mean costs c and spending x, and the rest as in `model`,
 
-    e = F [ (1 - phi) w + phi e ] + H w - E c,     c = D w,
+    u = (1 + psi) c - psi (w + l)                          own costs with scale economies
+    P = Pi u + (1 - phi) (x - w)                           prices: inputs P_g, consumers P_f
+    w + l = F_b x - E_b u                                  what sales earn, numeraire
+    l = kappa (w - P_f)
+    c = b w + (1 - b) P_g
+    x = (1 - mu) [s_w (w + l) + s_R x] + mu [F_g x - E_g u]
 
-F the weights of foreign buyers and H of final buyers at home in what is earned, E the Armington elasticities of
-earnings to costs, D the value added by origin in output; F, H and E count what a sale earns with the inputs
-that it draws from home suppliers. What is left out (sectors' foreign feedback, revenue, labour supply, scale) is left
-to the acceleration.
+where mu is the share of intermediate use in spending, s_w and s_R those of wages and revenue in income, F the
+weights of buyers in sales and E the Armington elasticities of sales to costs, weighted with value added (b) or
+input use (g). What is left out (sectors' foreign feedback, where revenue comes from, income-tax relief)
+is left to the acceleration.
 """
 
 from typing import NamedTuple
@@ -36,78 +42,51 @@ class Preconditioner(NamedTuple):
     kept: Array  # home share of spending that stays with producers, (N, S)
     leontief: Array | None  # (I - inputs x kept)^-1 by economy, (N, S, S); None without inputs
     cost_weight: Array  # weights of sectors in an economy's mean cost, (N, S)
-    content: Array  # D, value added of each economy in the output of each, (N, N)
-    by_excess: Array  # what log wages do about excess income, (N, N)
-    by_spending: Array  # about a relative miss of spending, (N, N)
-    by_cost: Array  # about a miss of mean costs, (N, N)
+    level: Array  # minus the inverse of the one-sector Jacobian, (4N, 4N): wages, labour, costs, spending
+    home: Array  # what home feedback leaves of a miss of mean costs and of spending, (2, N)
 
 
 def preconditioner(p: Parameters, share: Float, input_coefficient: Float | None) -> Preconditioner:
-    """Invert home feedback and aggregate trade once.
+    """Invert home feedback and the model of one sector once.
 
     `share` are trade shares (sector, importer, exporter), `input_coefficient` (economy, input, user) or None.
     """
     home = np.maximum(np.diagonal(share, axis1=1, axis2=2).T, LEAST_HOME_SHARE)
     kept = home * (1 - p.foreign_share)[:, None]
-    leontief, earning = None, p.value_added_share
+    leontief = None
     if input_coefficient is not None:
         identity = np.eye(input_coefficient.shape[1])
-        exact = np.linalg.inv(identity - input_coefficient * kept[:, None, :])
-        # What a sale earns with the sales that it brings to home suppliers: b + (b h) L g.
-        drawn = np.matmul((p.value_added_share * kept)[:, None, :], exact)
-        earning = p.value_added_share + np.matmul(drawn, input_coefficient)[:, 0]
         # Single precision: the inverse is approximate anyway, and reading it is what a step costs.
-        leontief = exact.astype(np.float32)
-    content, intermediate, at_home = _chains(p, share, home, input_coefficient)
-    earned, cross, own = _trade_responses(p, share, earning)
-
-    n = len(content)
-    abroad = earned.copy()
-    np.fill_diagonal(abroad, 0.0)
-    final_at_home = (earning * at_home).sum(axis=1)
-    total = (abroad.sum(axis=1) + final_at_home)[:, None]
-    abroad, cross, own = abroad / total, cross / total, own / total
-    elasticity = np.diag(cross.sum(axis=1)) - cross
-    all_at_home = (p.value_added_share * home * p.spending).sum(axis=1) / total[:, 0]
-
-    chains = np.linalg.inv(np.eye(n) - abroad * intermediate)
-    bought = abroad * (1 - intermediate) + np.diag(final_at_home / total[:, 0])
-    income = p.wage_income / p.wage_income.sum()
-    # The numeraire's row makes the response of relative wages regular.
-    by_excess = np.linalg.inv(np.eye(n) - chains @ bought + chains @ elasticity @ content + income[None, :])
-    through = by_excess @ chains
-    return Preconditioner(
-        kept,
-        leontief,
-        own / own.sum(axis=1, keepdims=True),
-        content,
-        by_excess,
-        through @ (abroad + np.diag(all_at_home)),
-        through @ elasticity,
-    )
+        leontief = np.linalg.inv(identity - input_coefficient * kept[:, None, :]).astype(np.float32)
+    jacobian, own, at_home = _one_sector(p, share, input_coefficient)
+    weight = own / own.sum(axis=1, keepdims=True)
+    level = -np.linalg.inv(jacobian).astype(np.float32)
+    return Preconditioner(kept, leontief, weight, level, at_home)
 
 
 def step(c: Preconditioner, z: State, r: State, *, longest: float = np.inf) -> State:
     """A step towards the solution from residuals `r` at a state; linear in `r` but for the `longest` step."""
     cost, spending = _fed_back(c, c.kept * r.cost, r.spending, 1 / c.kept, transposed=True)
-    mean_cost = np.vecdot(c.cost_weight, cost)
-    more = spending.sum(axis=1) / z.spending.sum(axis=1)
-    wage = c.by_excess @ (r.wage - r.labour) + c.by_spending @ more - c.by_cost @ mean_cost
+    # The pattern over sectors is that of home feedback; its level gives way to that of the whole world.
+    level = np.stack([np.vecdot(c.cost_weight, cost), spending.sum(axis=1) / z.spending.sum(axis=1)])
+    right = np.concatenate([r.wage, r.labour, *(c.home * level)])
+    wage, labour, *world = (c.level @ right.astype(np.float32)).astype(np.float64).reshape(4, -1)
     if longest < np.inf:
         wage = np.clip(wage, -longest, longest)
-    rise = (wage + r.labour)[:, None]
-    return State(wage, r.labour, cost + (c.content @ wage)[:, None], spending + rise * z.spending)
+    more_cost, more_spending = world - level
+    return State(wage, labour, cost + more_cost[:, None], spending + more_spending[:, None] * z.spending)
 
 
 def step_transposed(c: Preconditioner, z: State, v: State) -> State:
     """The transpose of `step` (without its limit), for adjoint systems."""
-    raised = (z.spending * v.spending).sum(axis=1)
-    wage = v.wage + c.content.T @ v.cost.sum(axis=1) + raised
-    excess = c.by_excess.T @ wage
-    cost = v.cost - (c.by_cost.T @ wage)[:, None] * c.cost_weight
-    spending = v.spending + (c.by_spending.T @ wage / z.spending.sum(axis=1))[:, None]
+    level = np.stack([v.cost.sum(axis=1), np.vecdot(z.spending, v.spending)])
+    left = np.concatenate([v.wage, v.labour, *level])
+    wage, labour, *world = (c.level.T @ left.astype(np.float32)).astype(np.float64).reshape(4, -1)
+    more_cost, more_spending = c.home * world - level
+    cost = v.cost + more_cost[:, None] * c.cost_weight
+    spending = v.spending + (more_spending / z.spending.sum(axis=1))[:, None]
     cost, spending = _fed_back(c, cost / c.kept, spending, c.kept, transposed=False)
-    return State(excess, v.labour + raised - excess, cost, spending)
+    return State(wage, labour, cost, spending)
 
 
 def _fed_back(
@@ -126,38 +105,96 @@ def _fed_back(
     return out[0][:, :, 0] * scale, out[1][:, :, 0].astype(np.float64)
 
 
-def _chains(
-    p: Parameters, share: Float, home: Float, input_coefficient: Float | None
-) -> tuple[Float, Float, Float]:
-    """Value added by economy of origin in an economy's output (N, N), as if its sectors were one; the share
-    of spending that is for intermediate use (N,); and final spending on home goods (N, S).
+def _one_sector(p: Parameters, share: Float, input_coefficient: Float | None) -> tuple[Float, Float, Float]:
+    """The Jacobian of the module's equations (4N, 4N), sectors' weights in mean costs (N, S), what home feedback
+    leaves (2, N).
     """
     n = len(p.wage_income)
-    if input_coefficient is None:
-        return np.eye(n), np.zeros(n), home * p.spending
-    sales = np.matmul(share.transpose(0, 2, 1), p.spending.T[:, :, None])[:, :, 0].T
-    use = np.matmul(input_coefficient, sales[:, :, None])[:, :, 0]
-    inputs = np.einsum("sni,ns->ni", share, use) / sales.sum(axis=1)[:, None]
-    content = np.linalg.inv(np.eye(n) - inputs) * (1 - inputs.sum(axis=1))
-    return content, use.sum(axis=1) / p.spending.sum(axis=1), home * np.maximum(p.spending - use, 0)
+    one = np.eye(n)
+    spent = p.spending.T
+    sold = spent * (1 - p.foreign_share)  # (S, importer)
+    sales = np.einsum("sni,sn->is", share, sold)
+    inputs = np.zeros_like(sales)
+    if input_coefficient is not None:
+        inputs = np.matmul(input_coefficient, sales[:, :, None])[:, :, 0]
+    final = np.maximum(p.spending - inputs, 0)
+    added = p.value_added_share
+
+    def mean_shares(weight: Float) -> Float:
+        total = np.maximum(weight.sum(axis=1), np.finfo(float).tiny)
+        return np.asarray(np.einsum("sni,sn->ni", share, weight.T) / total[:, None])
+
+    price_of_inputs, price_of_final = mean_shares(inputs), mean_shares(final)
+    purchased = p.foreign_share * spent.sum(axis=0)
+    earned, elastic, own = _sold(p, share, sold, added, purchased)
+    used, used_elastic, _ = _sold(p, share, sold, 1 - added, 0 * purchased)
+    b = (added * sales).sum(axis=1) / sales.sum(axis=1)
+    mu = inputs.sum(axis=1) / spent.sum(axis=0)
+    income = final.sum(axis=1)
+    s_w = p.wage_income / income
+    s_r = 1 - s_w - p.transfer / income
+
+    def rows(values: Float, matrix: Float) -> Float:
+        return values[:, None] * matrix
+
+    def of_own_cost(matrix: Float) -> tuple[Float, Float]:
+        """A response to own costs u as responses to wages and labour (the same), and to costs."""
+        return -matrix * p.scale, matrix * (1 + p.scale)
+
+    partial = np.diag(1 - p.tariff_exponent)
+    wage_price, cost_price = of_own_cost(price_of_inputs)
+    wage_cpi, cost_cpi = of_own_cost(price_of_final)
+    wage_sold, cost_sold = of_own_cost(elastic)
+    wage_used, cost_used = of_own_cost(used_elastic)
+    kappa = p.labour_supply
+    earning = np.diag((1 - mu) * s_w)
+    jacobian = np.block(
+        [
+            [-wage_sold - one - p.numeraire_weight, -wage_sold - one, -cost_sold, earned],
+            [
+                rows(kappa, one - wage_cpi + partial),
+                rows(kappa, -wage_cpi) - one,
+                rows(-kappa, cost_cpi),
+                rows(-kappa, partial),
+            ],
+            [
+                np.diag(b) + rows(1 - b, wage_price - partial),
+                rows(1 - b, wage_price),
+                rows(1 - b, cost_price) - one,
+                rows(1 - b, partial),
+            ],
+            [
+                earning - rows(mu, wage_used),
+                earning - rows(mu, wage_used),
+                rows(-mu, cost_used),
+                np.diag((1 - mu) * s_r) + rows(mu, used) - one,
+            ],
+        ]
+    )
+    home = 1 - np.stack([(1 - b) * np.diagonal(price_of_inputs), mu * np.diagonal(used)])
+    return jacobian, own, home
 
 
-def _trade_responses(p: Parameters, share: Float, earning: Float) -> tuple[Float, Float, Float]:
-    """What exporters earn by importer (exporter, importer); the sum over markets of what they earn times
-    elasticity times the share of each competitor (N, N); and the response to own costs by sector (N, S).
+def _sold(
+    p: Parameters, share: Float, sold: Float, weight: Float, at_home: Float
+) -> tuple[Float, Float, Float]:
+    """Weights of buyers in an economy's weighted sales (seller, buyer); elasticities of these sales to all costs
+    (seller, competitor); and the response to own costs by sector (N, S).
 
-    `earning` (N, S) is what a unit of sales earns.
+    `weight` (N, S) is by seller; `at_home` (N,) adds to the weight of buyers at home.
     """
     sectors, n, _ = share.shape
-    each = p.elasticity[:, None] * earning.T  # (S, exporter)
-    gross = np.einsum("sni,sn->si", share, p.spending.T)
-    own = each * (gross - np.einsum("sni,sni,sn->si", share, share, p.spending.T))
-    earned = np.einsum("sni,sn,si->in", share, p.spending.T, earning.T)
+    w = np.ascontiguousarray(weight.T)
+    buyers = np.einsum("sni,sn,si->in", share, sold, w) + np.diag(at_home)
+    total = np.maximum(buyers.sum(axis=1), np.finfo(float).tiny)[:, None]
+    gross = np.einsum("sni,sn->si", share, sold)
+    own = p.elasticity[:, None] * w * (gross - np.einsum("sni,sni,sn->si", share, share, sold))
     if sectors * n**3 <= EXACT_BELOW:
-        weighted = share * p.spending.T[:, :, None] * each[:, None, :]
+        weighted = share * (p.elasticity[:, None] * sold)[:, :, None] * w[:, None, :]
         cross = np.matmul(weighted.transpose(0, 2, 1), share).sum(axis=0)
     else:
-        total = np.einsum("sni,sn->ni", share, p.spending.T)
-        theta = (each * gross).sum(axis=0) / (earning.T * gross).sum(axis=0)
-        cross = theta[:, None] * earned @ (total / total.sum(axis=1, keepdims=True))
-    return earned, cross, own.T
+        pairs = np.einsum("sni,sn->ni", share, sold)
+        theta = (p.elasticity[:, None] * w * gross).sum(axis=0) / np.maximum((w * gross).sum(axis=0), 1e-300)
+        cross = theta[:, None] * buyers @ (pairs / pairs.sum(axis=1, keepdims=True))
+    elastic = (np.diag(cross.sum(axis=1)) - cross) / total
+    return buyers / total, elastic, own.T

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy import optimize
 
 from entrepot.economies import ever_members, is_group
+from entrepot.equilibrium import model
 from entrepot.equilibrium.base import Base, labelled
 from entrepot.equilibrium.derive import Linearised
 from entrepot.equilibrium.engine import Solution, counterfactual
@@ -229,10 +230,12 @@ def _optimum(base: Base, g: Government, ch: Change, tools: _Instruments, first: 
         return last["solution"]
 
     def objective(rates: Float) -> tuple[float, Float]:
-        linear = Linearised(solved(rates))
-        hats = weight * np.exp(linear.outcomes()["welfare"])
-        slope = linear.reverse({"welfare": hats / hats.sum()}).tariff[tools.cells]
-        return -float(np.log(hats.sum())), -np.bincount(tools.which, slope, minlength=count).astype(
+        s = solved(rates)
+        hats = weight * model.welfare(np, s.parameters, s.state, s.market, base.income)
+        by_lever, missed = Linearised(s).reverse_with_error({"welfare": hats / hats.sum()})
+        slope = by_lever.tariff[tools.cells]
+        # The search compares values that differ by less than a solution's own error.
+        return -float(np.log(hats.sum())) - missed, -np.bincount(tools.which, slope, minlength=count).astype(
             np.float64
         )
 
