@@ -98,6 +98,9 @@ BY_HAND = [
     ("Proclamation 10947: 50 %, the United Kingdom 25 %", "7208100000", "GBR", "2025-06-04", (), {"s232-steel-uk": 0.25}),
     ("90 FR 25208: washing machines on the steel content, reciprocal on the rest", "8450110010", "VNM", "2025-06-23", ("metal.steel=0.3",), {"s232-steel-content-june": 0.15, "ieepa-reciprocal-baseline": 0.07}),
     ("Proclamation 10962: copper tubes at 50 % from 1 August 2025", "7411101030", "VNM", "2025-08-01", (), {"s232-copper": 0.50}),
+    ("EO 14257 Annex II: plywood outside", "4412330620", "IDN", "2025-10-13", (NOT_TRANSSHIPPED,), {}),
+    ("Proclamation 10976: plywood inside from 14 October 2025", "4412330620", "IDN", "2025-10-14", (NOT_TRANSSHIPPED,), {"ieepa-reciprocal-august": 0.19}),
+    ("EO 14257 Annex II: plywood with outer plies of tropical wood outside too", "4412420000", "IDN", "2025-10-13", (NOT_TRANSSHIPPED,), {}),
     ("EO 14257 Annex II: copper outside before", "7411101030", "VNM", "2025-07-31", (), {}),
     ("Proclamation of 2 April 2026: annex III, 15 % with the general rate", "8207306062", "VNM", "2026-04-06", ("mfn=0.025",), {"mfn": 0.025, "s232-steel-3": 0.125}),
     ("Proclamation of 2 April 2026, clause 7: 25 % from 2028", "8207306062", "VNM", "2028-01-01", ("mfn=0.025",), {"mfn": 0.025, "s232-steel-3": 0.25}),
@@ -176,6 +179,46 @@ def test_what_an_importer_of_cabinets_could_plan_with(as_known: str, rate: float
         as_known=date.fromisoformat(as_known),
     )
     assert answer.outcomes[0].total_rate == pytest.approx(rate)
+
+
+def test_annex_ii_of_april_2025_has_1039_lines() -> None:
+    annex = [
+        m
+        for m in US.as_known(date(2025, 4, 2))
+        if m.id.startswith("ieepa-annex-ii-") or m.id == "ieepa-annex-ii"
+    ]
+    lists = [
+        i.removeprefix("list:") for m in annex for i in m.products.include if i.startswith("list:annex-ii/")
+    ]
+    lines = [code for name in lists for code in US.lists[name]]
+    assert len(lines) == len(set(lines)) == 1039
+    assert {code[:4] for code in lines if code[:2] in ("84", "85")} == {"8541", "8542"}
+
+
+@pytest.mark.parametrize(
+    "product", [PHONE, "8517620090", "8523510000", "8528520000", "8471300100", "8473301180"]
+)
+def test_electronics_of_the_memorandum_of_11_april_2025_pay_by_what_was_known_before(product: str) -> None:
+    assert _vietnam_on_9_april(product, as_known="2025-04-10") == pytest.approx(0.46)
+    assert _vietnam_on_9_april(product, as_known="2025-04-11") == 0
+
+
+@pytest.mark.parametrize("product", ["8541100040", "8542310045"])
+def test_semiconductors_were_outside_from_the_first_day(product: str) -> None:
+    assert _vietnam_on_9_april(product, as_known="2025-04-02") == 0
+
+
+def _vietnam_on_9_april(product: str, as_known: str) -> float:
+    answer = duty(
+        US,
+        product,
+        "VNM",
+        date(2025, 4, 9),
+        Decimal(1000),
+        given=[parse_given("mfn=0"), parse_given(NOT_TRANSSHIPPED)],
+        as_known=date.fromisoformat(as_known),
+    )
+    return answer.outcomes[0].total_rate
 
 
 def test_books_of_viet_nam_and_of_2001() -> None:
