@@ -261,20 +261,28 @@ def chosen(bill: Bill, picks: Mapping[str, Alternative]) -> Bill:
     return replace(bill, root=_rebuilt(bill.root, "", picks))
 
 
+def bought(part: Part, pick: Alternative) -> Part:
+    """A part as an alternative supplies it: bought whole, so that nothing of what went into it is left."""
+    return replace(
+        part,
+        origins=pick.origins,
+        supplier=pick.supplier,
+        value_usd=pick.unit_cost_usd * part.quantity,
+        product=pick.product or part.product,
+        content=pick.content,
+        originating=pick.originating,
+        weight_kg=part.weight_kg if pick.weight_kg is None else pick.weight_kg * part.quantity,
+        made=False,
+        wholly_obtained=None,
+        parts=(),
+        charges=(),
+    )
+
+
 def _rebuilt(part: Part, path: str, picks: Mapping[str, Alternative]) -> Part:
     here = f"{path} / {part.name}" if path else part.name
     if here in picks:
-        pick = picks[here]
-        return replace(
-            part,
-            origins=pick.origins,
-            supplier=pick.supplier,
-            value_usd=pick.unit_cost_usd * part.quantity,
-            product=pick.product or part.product,
-            content=pick.content,
-            originating=pick.originating,
-            weight_kg=part.weight_kg if pick.weight_kg is None else pick.weight_kg * part.quantity,
-        )
+        return bought(part, picks[here])
     parts = tuple(_rebuilt(child, here, picks) for child in part.parts)
     change = sum((p.value_usd for p in parts), ZERO) - sum((p.value_usd for p in part.parts), ZERO)
     return replace(part, parts=parts, value_usd=part.value_usd + change)
