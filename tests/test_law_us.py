@@ -5,6 +5,7 @@
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from entrepot.law.assess import rates
 from entrepot.law.book import Book
 from entrepot.law.cases import Cases, Reach, atoms, hit_of
 from entrepot.law.combine import combine
-from entrepot.law.duty import duty
+from entrepot.law.duty import Duty, duty
 from entrepot.law.facts import parse_given
 from entrepot.law.read import built_in
 from entrepot.law.scope import ProductIndex
@@ -121,6 +122,20 @@ BY_HAND = [
 ]  # fmt: skip
 
 
+def entry(product: str, origin: str, on: str, *facts: str, **question: Any) -> Duty:
+    """What 1,000 USD pay; without a general rate unless one is given."""
+    given = facts if any(fact.startswith("mfn=") for fact in facts) else ("mfn=0", *facts)
+    return duty(
+        US,
+        product,
+        origin,
+        date.fromisoformat(on),
+        Decimal(1000),
+        given=[parse_given(fact) for fact in given],
+        **question,
+    )
+
+
 @pytest.mark.parametrize(
     ("product", "origin", "on", "facts", "expected"),
     [row[1:] for row in BY_HAND],
@@ -129,15 +144,7 @@ BY_HAND = [
 def test_entry_worked_by_hand(
     product: str, origin: str, on: str, facts: tuple[str, ...], expected: dict[str, float]
 ) -> None:
-    given = tuple(facts) if any(f.startswith("mfn=") for f in facts) else ("mfn=0", *facts)
-    answer = duty(
-        US,
-        product,
-        origin,
-        date.fromisoformat(on),
-        Decimal(1000),
-        given=[parse_given(fact) for fact in given],
-    )
+    answer = entry(product, origin, on, *facts)
     assert answer.answer == "resolved", answer.missing
     applied = {line.measure.id: line.rate for line in answer.outcomes[0].applied if line.rate}
     assert applied == pytest.approx(expected)
@@ -145,15 +152,7 @@ def test_entry_worked_by_hand(
 
 @pytest.mark.parametrize(("reading", "rate"), [("in lieu of", 0.40), ("on top of", 0.60)])
 def test_transshipped_goods_of_viet_nam_in_both_readings_of_eo_14326(reading: str, rate: float) -> None:
-    answer = duty(
-        US,
-        SHOES,
-        "VNM",
-        date(2025, 8, 10),
-        Decimal(1000),
-        given=[parse_given("transshipped=true"), parse_given("mfn=0")],
-        readings={"ieepa-transshipment": reading},
-    )
+    answer = entry(SHOES, "VNM", "2025-08-10", "transshipped=true", readings={"ieepa-transshipment": reading})
     assert answer.outcomes[0].total_rate == pytest.approx(rate)
 
 
@@ -169,15 +168,7 @@ def test_transshipment_heading_is_printed_and_not_in_force_after_february_2026()
     ids=["before the amendment of 31 December 2025", "after it"],
 )
 def test_what_an_importer_of_cabinets_could_plan_with(as_known: str, rate: float) -> None:
-    answer = duty(
-        US,
-        CABINET,
-        "VNM",
-        date(2026, 3, 2),
-        Decimal(1000),
-        given=[parse_given("mfn=0")],
-        as_known=date.fromisoformat(as_known),
-    )
+    answer = entry(CABINET, "VNM", "2026-03-02", as_known=date.fromisoformat(as_known))
     assert answer.outcomes[0].total_rate == pytest.approx(rate)
 
 
@@ -208,17 +199,9 @@ def test_semiconductors_were_outside_from_the_first_day(product: str) -> None:
     assert _vietnam_on_9_april(product, as_known="2025-04-02") == 0
 
 
-def _vietnam_on_9_april(product: str, as_known: str) -> float:
-    answer = duty(
-        US,
-        product,
-        "VNM",
-        date(2025, 4, 9),
-        Decimal(1000),
-        given=[parse_given("mfn=0"), parse_given(NOT_TRANSSHIPPED)],
-        as_known=date.fromisoformat(as_known),
-    )
-    return answer.outcomes[0].total_rate
+def _vietnam_on_9_april(product: str, as_known: str) -> float | None:
+    day = date.fromisoformat(as_known)
+    return entry(product, "VNM", "2025-04-09", NOT_TRANSSHIPPED, as_known=day).outcomes[0].total_rate
 
 
 def test_books_of_viet_nam_and_of_2001() -> None:
