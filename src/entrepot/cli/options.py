@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
@@ -115,6 +116,11 @@ def estimator(world: str | None) -> Estimator | None:
     from entrepot.origin.estimate import from_world
 
     return from_world(world)
+
+
+def cache_folder(name: str) -> Path:
+    """Where downloads of one kind are kept unless --cache says otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "entrepot" / name
 
 
 def day_or_none(text: str | None) -> date | None:
