@@ -10,8 +10,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from entrepot.cli import main
-
 TRACKER = str(Path(__file__).resolve().parents[1] / "examples" / "tracker")
 WHAT_IF = """
 [[measure]]
@@ -27,24 +25,6 @@ rate = "40 %"
 sets = ["ieepa", "s232", "s122"]
 order = 1000
 """
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run a command in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["entrepot", *arguments])
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        else:
-            code = 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
 
 
 def test_the_installed_program_runs() -> None:

@@ -5,6 +5,7 @@
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from entrepot.law.assess import rates
 from entrepot.law.book import Book
 from entrepot.law.cases import Cases, Reach, atoms, hit_of
 from entrepot.law.combine import combine
-from entrepot.law.duty import duty
+from entrepot.law.duty import Duty, duty
 from entrepot.law.facts import parse_given
 from entrepot.law.read import built_in
 from entrepot.law.scope import ProductIndex
@@ -98,6 +99,9 @@ BY_HAND = [
     ("Proclamation 10947: 50 %, the United Kingdom 25 %", "7208100000", "GBR", "2025-06-04", (), {"s232-steel-uk": 0.25}),
     ("90 FR 25208: washing machines on the steel content, reciprocal on the rest", "8450110010", "VNM", "2025-06-23", ("metal.steel=0.3",), {"s232-steel-content-june": 0.15, "ieepa-reciprocal-baseline": 0.07}),
     ("Proclamation 10962: copper tubes at 50 % from 1 August 2025", "7411101030", "VNM", "2025-08-01", (), {"s232-copper": 0.50}),
+    ("EO 14257 Annex II: plywood outside", "4412330620", "IDN", "2025-10-13", (NOT_TRANSSHIPPED,), {}),
+    ("Proclamation 10976: plywood inside from 14 October 2025", "4412330620", "IDN", "2025-10-14", (NOT_TRANSSHIPPED,), {"ieepa-reciprocal-august": 0.19}),
+    ("EO 14257 Annex II: plywood with outer plies of tropical wood outside too", "4412420000", "IDN", "2025-10-13", (NOT_TRANSSHIPPED,), {}),
     ("EO 14257 Annex II: copper outside before", "7411101030", "VNM", "2025-07-31", (), {}),
     ("Proclamation of 2 April 2026: annex III, 15 % with the general rate", "8207306062", "VNM", "2026-04-06", ("mfn=0.025",), {"mfn": 0.025, "s232-steel-3": 0.125}),
     ("Proclamation of 2 April 2026, clause 7: 25 % from 2028", "8207306062", "VNM", "2028-01-01", ("mfn=0.025",), {"mfn": 0.025, "s232-steel-3": 0.25}),
@@ -118,6 +122,20 @@ BY_HAND = [
 ]  # fmt: skip
 
 
+def entry(product: str, origin: str, on: str, *facts: str, **question: Any) -> Duty:
+    """What 1,000 USD pay; without a general rate unless one is given."""
+    given = facts if any(fact.startswith("mfn=") for fact in facts) else ("mfn=0", *facts)
+    return duty(
+        US,
+        product,
+        origin,
+        date.fromisoformat(on),
+        Decimal(1000),
+        given=[parse_given(fact) for fact in given],
+        **question,
+    )
+
+
 @pytest.mark.parametrize(
     ("product", "origin", "on", "facts", "expected"),
     [row[1:] for row in BY_HAND],
@@ -126,15 +144,7 @@ BY_HAND = [
 def test_entry_worked_by_hand(
     product: str, origin: str, on: str, facts: tuple[str, ...], expected: dict[str, float]
 ) -> None:
-    given = tuple(facts) if any(f.startswith("mfn=") for f in facts) else ("mfn=0", *facts)
-    answer = duty(
-        US,
-        product,
-        origin,
-        date.fromisoformat(on),
-        Decimal(1000),
-        given=[parse_given(fact) for fact in given],
-    )
+    answer = entry(product, origin, on, *facts)
     assert answer.answer == "resolved", answer.missing
     applied = {line.measure.id: line.rate for line in answer.outcomes[0].applied if line.rate}
     assert applied == pytest.approx(expected)
@@ -142,15 +152,7 @@ def test_entry_worked_by_hand(
 
 @pytest.mark.parametrize(("reading", "rate"), [("in lieu of", 0.40), ("on top of", 0.60)])
 def test_transshipped_goods_of_viet_nam_in_both_readings_of_eo_14326(reading: str, rate: float) -> None:
-    answer = duty(
-        US,
-        SHOES,
-        "VNM",
-        date(2025, 8, 10),
-        Decimal(1000),
-        given=[parse_given("transshipped=true"), parse_given("mfn=0")],
-        readings={"ieepa-transshipment": reading},
-    )
+    answer = entry(SHOES, "VNM", "2025-08-10", "transshipped=true", readings={"ieepa-transshipment": reading})
     assert answer.outcomes[0].total_rate == pytest.approx(rate)
 
 
@@ -166,16 +168,40 @@ def test_transshipment_heading_is_printed_and_not_in_force_after_february_2026()
     ids=["before the amendment of 31 December 2025", "after it"],
 )
 def test_what_an_importer_of_cabinets_could_plan_with(as_known: str, rate: float) -> None:
-    answer = duty(
-        US,
-        CABINET,
-        "VNM",
-        date(2026, 3, 2),
-        Decimal(1000),
-        given=[parse_given("mfn=0")],
-        as_known=date.fromisoformat(as_known),
-    )
+    answer = entry(CABINET, "VNM", "2026-03-02", as_known=date.fromisoformat(as_known))
     assert answer.outcomes[0].total_rate == pytest.approx(rate)
+
+
+def test_annex_ii_of_april_2025_has_1039_lines() -> None:
+    annex = [
+        m
+        for m in US.as_known(date(2025, 4, 2))
+        if m.id.startswith("ieepa-annex-ii-") or m.id == "ieepa-annex-ii"
+    ]
+    lists = [
+        i.removeprefix("list:") for m in annex for i in m.products.include if i.startswith("list:annex-ii/")
+    ]
+    lines = [code for name in lists for code in US.lists[name]]
+    assert len(lines) == len(set(lines)) == 1039
+    assert {code[:4] for code in lines if code[:2] in ("84", "85")} == {"8541", "8542"}
+
+
+@pytest.mark.parametrize(
+    "product", [PHONE, "8517620090", "8523510000", "8528520000", "8471300100", "8473301180"]
+)
+def test_electronics_of_the_memorandum_of_11_april_2025_pay_by_what_was_known_before(product: str) -> None:
+    assert _vietnam_on_9_april(product, as_known="2025-04-10") == pytest.approx(0.46)
+    assert _vietnam_on_9_april(product, as_known="2025-04-11") == 0
+
+
+@pytest.mark.parametrize("product", ["8541100040", "8542310045"])
+def test_semiconductors_were_outside_from_the_first_day(product: str) -> None:
+    assert _vietnam_on_9_april(product, as_known="2025-04-02") == 0
+
+
+def _vietnam_on_9_april(product: str, as_known: str) -> float | None:
+    day = date.fromisoformat(as_known)
+    return entry(product, "VNM", "2025-04-09", NOT_TRANSSHIPPED, as_known=day).outcomes[0].total_rate
 
 
 def test_books_of_viet_nam_and_of_2001() -> None:

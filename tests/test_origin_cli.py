@@ -1,36 +1,15 @@
 """`entrepot bill`, `origin` and `source` through their real entry point."""
 
 import json
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from entrepot.cli import main
-
 BILLS = Path(__file__).resolve().parents[1] / "examples" / "bills"
 SHOES, HEADSET, CHAIR = (str(BILLS / f"{name}.toml") for name in ("running-shoes", "headset", "chair"))
 BANDS = str(BILLS.parent / "content-bands.toml")
 LAW = ("--to", "USA", "--on", "2025-10-01", "--with", BANDS)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run a command in this process: exit code, stdout, stderr."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["entrepot", *arguments])
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else 1
-        else:
-            code = 0
-        written = capsys.readouterr()
-        return code, written.out, written.err
-
-    return call
 
 
 def test_bill_check_and_show(run) -> None:

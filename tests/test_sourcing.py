@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from entrepot.errors import BillError, Infeasible, Unresolved
 from entrepot.law.duty import duty
 from entrepot.law.facts import Given
-from entrepot.origin.bill import Bill, chosen
+from entrepot.origin.bill import Bill, Charge, chosen, walk
 from entrepot.origin.content import content
 from entrepot.origin.determine import determine
 from entrepot.origin.frontier import break_even, frontier, shadow_price
@@ -114,6 +114,28 @@ def test_the_optimum_is_that_of_brute_force(made: Bill, cap, rule_set, law_book)
     assert float(found.landed_usd) == pytest.approx(float(expected), abs=1e-6)
     assert cap is None or found.content.share("CHN").high <= cap + 1e-9
     assert rule_set is None or determine(found.bill, rule_set).qualifies
+
+
+@pytest.mark.parametrize("made", [True, False], ids=["made by the producer", "bought, with what is in it"])
+def test_a_part_bought_instead_brings_nothing_of_what_went_into_it(made: bool) -> None:
+    chips = part("chips", "CHN", 30)
+    board = part(
+        "board",
+        "VNM",
+        40,
+        "852990",
+        made=made,
+        parts=(chips,),
+        charges=(Charge("labour", Decimal(10), "VNM"),),
+        wholly_obtained=False,
+        alternatives=(alternative("KOR", 45),),
+    )
+    plan = cheapest(bill(board, labour=5), caps={"CHN": 0.0})
+    assert plan.bill.ex_works_usd == plan.landed_usd == 50
+    assert [path for path, _ in walk(plan.bill.root)] == ["thing", "thing / board"]
+    assert {e: plan.content.share(e).high for e in plan.content.economies()} == pytest.approx(
+        {"KOR": 0.9, "VNM": 0.1}
+    )
 
 
 @settings(max_examples=30, deadline=None)

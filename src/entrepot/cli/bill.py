@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from entrepot.cli.options import BillArgument, WorldOption, estimator
 from entrepot.cli.output import Format, FormatOption, OutOption, emit, key_values, note
 
-if TYPE_CHECKING:
-    from entrepot.origin.content import Estimator
-
 app = typer.Typer(help="Bills of materials: check, show, content by economy.", no_args_is_help=True)
-
-BillArgument = Annotated[Path, typer.Argument(help="Bill of materials (TOML).", metavar="BILL.toml")]
-WorldOption = Annotated[
-    str | None,
-    typer.Option(
-        "--world",
-        help="Fill unknown content with industry averages of this world (reference-2023 or a file).",
-        show_default=False,
-    ),
-]
 
 
 @app.command()
@@ -157,12 +145,3 @@ def content_(
         note([f"{found.unknown * 100:.2f} % of the value may be of any economy: unknown is not zero"])
     if found.source:
         note([f"{found.of_basis('estimate') * 100:.2f} % of the value is an estimate: {found.source}"])
-
-
-def estimator(world: str | None) -> Estimator | None:
-    """Industry averages of a world, if one is named."""
-    if world is None:
-        return None
-    from entrepot.origin.estimate import from_world
-
-    return from_world(world)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from entrepot.cli.options import cache_folder
+
 if TYPE_CHECKING:
     from entrepot.ledger import Ledger
 
@@ -51,7 +53,7 @@ def us_imports(
         task = progress.add_task("partners", total=None)
         census = Census(
             client,
-            cache or _default_cache(),
+            cache or cache_folder("us-imports"),
             base_url or BASE_URL,
             key or os.environ.get(KEY_VARIABLE) or None,
         )
@@ -79,7 +81,3 @@ def _write(ledger: Ledger, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     ledger.write(part)
     part.replace(path)
-
-
-def _default_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "entrepot" / "us-imports"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from entrepot.cli.options import cache_folder
 from entrepot.cli.output import note
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def oecd_icio(
 
     if (year is None) == (file is None):
         raise EntrepotError("give either --year to fetch a table or --file to read one")
-    path = file or _fetch(int(year or 0), edition, cache or _default_cache())
+    path = file or _fetch(int(year or 0), edition, cache or cache_folder("world"))
     _keep(read_icio(path), out or Path(path.stem + ".nc"))
 
 
@@ -130,7 +130,3 @@ def _keep(world: World, out: Path) -> None:
 
     save(world, out)
     note([f"{out}: {world!r}, {world.data.attrs['source']}, {world.data.attrs['edition']}"])
-
-
-def _default_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "entrepot" / "world"

@@ -15,15 +15,15 @@ from entrepot.cli.options import (
     FactOption,
     ReadingOption,
     WithOption,
+    asked,
     open_book,
-    parse_readings,
 )
 from entrepot.cli.output import Format, FormatOption, OutOption, day, emit
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from entrepot.law.duty import Duty, Outcome
+    from entrepot.law.duty import Duty
 
 _MONEY = re.compile(r"(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
 """Digits with a decimal point; commas only between groups of three, so that 1.000,50 is never read as one dollar."""
@@ -47,7 +47,6 @@ def duty(
 ) -> None:
     """What one entry pays: every measure considered, whether it applied, why, and what it adds."""
     from entrepot.law.duty import duty as duty_on
-    from entrepot.law.facts import parse_given
 
     law = open_book(book, overlays)
     answer = duty_on(
@@ -56,9 +55,7 @@ def duty(
         origin,
         day(on),
         _money(value),
-        given=[parse_given(text) for text in facts or []],
-        readings=parse_readings(readings),
-        as_known=None if as_known is None else day(as_known),
+        **asked(facts, readings, as_known),
     )
     if form is Format.table and out is None:
         _print(answer, every=every)
@@ -80,7 +77,6 @@ def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
 
     rows: list[tuple[object, ...]] = []
     for number, outcome in enumerate(answer.outcomes, 1):
-        if_ = _condition(outcome)
         for line in outcome.considered:
             if every or line.applied or not line.out_of_scope:
                 m = line.measure
@@ -88,7 +84,7 @@ def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
                 rows.append(
                     (
                         number,
-                        if_,
+                        outcome.condition,
                         m.id,
                         m.title,
                         m.family,
@@ -100,7 +96,9 @@ def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
                     )
                 )
         total = None if outcome.total_usd is None else float(outcome.total_usd)
-        rows.append((number, if_, "total", answer.answer, "", None, outcome.total_rate, total, "", ""))
+        rows.append(
+            (number, outcome.condition, "total", answer.answer, "", None, outcome.total_rate, total, "", "")
+        )
     columns = {
         "outcome": pl.Int64,
         "if": pl.String,
@@ -114,11 +112,6 @@ def _frame(answer: Duty, *, every: bool) -> pl.DataFrame:
         "reference": pl.String,
     }
     return pl.DataFrame(rows, schema=columns, orient="row")
-
-
-def _condition(outcome: Outcome) -> str:
-    facts = [f"{name} {label}" for name, label in outcome.facts.items()]
-    return ", ".join([*facts, *(f"{name} read as {reading!r}" for name, reading in outcome.readings.items())])
 
 
 def _print(answer: Duty, *, every: bool) -> None:
@@ -138,15 +131,14 @@ def _print(answer: Duty, *, every: bool) -> None:
             f"[bold]unresolved[/]: it depends on {', '.join(answer.missing)}; {_how_to_give(answer.missing)}"
         )
         for outcome in answer.outcomes:
-            console.print(
-                f"  if {_condition(outcome)}: {_numbers(outcome.total_rate, outcome.total_usd)[0]} %"
-            )
+            console.print(f"  if {outcome.condition}: {_numbers(outcome.total_rate, outcome.total_usd)[0]} %")
     elif answer.answer == "ambiguous":
         console.print("[bold]ambiguous[/]: the text can be read in more than one way")
     for outcome in answer.outcomes:
-        condition = _condition(outcome)
         table = Table(
-            title=f"If {condition}" if condition else None, title_justify="left", header_style="bold"
+            title=f"If {outcome.condition}" if outcome.condition else None,
+            title_justify="left",
+            header_style="bold",
         )
         for column in ("measure", "why", "rate %", "USD"):
             table.add_column(

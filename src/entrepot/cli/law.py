@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entrepot.cli.options import AsKnownOption, BookOption, WithOption, open_book
+from entrepot.cli.options import AsKnownOption, BookOption, WithOption, day_or_none, open_book
 from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, key_values
 from entrepot.errors import EntrepotError
 
@@ -32,7 +32,7 @@ def timeline(
     """Every day on which the law changes, with what starts and what ends."""
     import polars as pl
 
-    law, known = open_book(book, overlays), _known(as_known)
+    law, known = open_book(book, overlays), day_or_none(as_known)
     rows, before = [], set[tuple[str, date]]()
     for regime in law.regimes(known):
         now = {(m.id, m.from_) for m in regime.measures}
@@ -59,7 +59,7 @@ def list_(
     """The measures of a book, with their status on the day asked for (default: today, or the day known)."""
     from entrepot.law.measure import in_family
 
-    law, known = open_book(book, overlays), _known(as_known)
+    law, known = open_book(book, overlays), day_or_none(as_known)
     measures = law.regime(day(on), known).measures if on else list(law.as_known(known))
     chosen = [m for m in measures if family is None or in_family(m.family, family)]
     if not chosen:
@@ -94,7 +94,7 @@ def diff(
     """What changed in the law between two days."""
     import polars as pl
 
-    law, known = open_book(book, overlays), _known(as_known)
+    law, known = open_book(book, overlays), day_or_none(as_known)
     old, new = (_in_force(law, day(text), known) for text in (first, second))
     until = day(second)
     changed = [(str(m.status_on(until, known)), m) for key, m in old.items() if key not in new]
@@ -104,10 +104,6 @@ def diff(
     emit(
         pl.DataFrame(rows, schema=schema, orient="row"), form, out, title=f"{law.title}: {first} to {second}"
     )
-
-
-def _known(as_known: str | None) -> date | None:
-    return None if as_known is None else day(as_known)
 
 
 def _in_force(law: Book, on: date, known: date | None) -> dict[tuple[str, date], Measure]:

@@ -9,34 +9,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entrepot.cli.bill import WorldOption, estimator
-from entrepot.cli.options import FactOption, WithOption, open_book
-from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, note
+from entrepot.cli.options import (
+    BookOf,
+    FactOption,
+    OnOption,
+    ToOption,
+    WithOption,
+    WorldOption,
+    book_for,
+    estimator,
+    parse_facts,
+)
+from entrepot.cli.output import Format, FormatOption, OutOption, emit, note
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import polars as pl
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from entrepot.law.book import Book
-    from entrepot.law.duty import Outcome
     from entrepot.origin.determine import Determination
     from entrepot.origin.findings import Finding
     from entrepot.origin.landed import Landed
     from entrepot.origin.rules import RuleSet
-
-ToOption = Annotated[
-    str | None,
-    typer.Option("--to", help="Economy that imports it: adds duty and landed cost.", show_default=False),
-]
-OnOption = Annotated[
-    str | None, typer.Option("--on", help="Day of entry, with --to.", metavar="DATE", show_default=False)
-]
-BookOf = Annotated[
-    str | None, typer.Option("--book", help="Book of law; default: that of --to.", show_default=False)
-]
 
 
 def origin(
@@ -82,15 +76,14 @@ def origin(
     from entrepot.origin.read import read_bill
 
     read = read_bill(bill)
-    law, when = law_of(to, on, book, overlays)
+    law, when = book_for(to, on, book, overlays)
     average = estimator(world)
     answers = [determine(read, s, on=when, estimate=average, reading=reading) for s in sets]
     prices = None
     if law is not None and when is not None:
-        from entrepot.law.facts import parse_given
         from entrepot.origin.landed import landed
 
-        given = [parse_given(text) for text in facts or []]
+        given = parse_facts(facts)
         prices = landed(read, law, when, determinations=answers, given=given, estimate=average)
     if form is Format.table and out is None:
         _print(answers, materials=materials)
@@ -98,22 +91,6 @@ def origin(
             _print_landed(prices)
     else:
         emit(_frame(answers, prices), form, out)
-
-
-def law_of(
-    to: str | None, on: str | None, book: str | None, overlays: list[Path] | None
-) -> tuple[Book | None, date | None]:
-    """The book of an importer and the day. Raises EntrepotError unless both or neither are given."""
-    from entrepot import economies
-    from entrepot.errors import EntrepotError
-
-    when = None if on is None else day(on)
-    if to is None and book is None:
-        return None, when
-    if when is None:
-        raise EntrepotError("--to needs --on: law depends on the day; write e.g. --on 2025-10-01")
-    name = book or economies.economy(economies.find(to or "")).alpha2.lower()
-    return open_book(name, overlays), when
 
 
 def _batch(path: Path, sets: list[RuleSet], form: Format, out: Path | None) -> None:
@@ -187,7 +164,7 @@ def _frame(answers: list[Determination], prices: Landed | None) -> pl.DataFrame:
                     prices.duty.answer,
                     None,
                     prices.duty.origin,
-                    _if(outcome),
+                    outcome.condition,
                     "",
                     "",
                     what,
@@ -212,11 +189,6 @@ def _frame(answers: list[Determination], prices: Landed | None) -> pl.DataFrame:
         "missing": pl.String,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _if(outcome: Outcome) -> str:
-    facts = [f"{name} {label}" for name, label in outcome.facts.items()]
-    return ", ".join([*facts, *(f"{name} read as {text!r}" for name, text in outcome.readings.items())])
 
 
 def _print(answers: list[Determination], *, materials: bool) -> None:
@@ -297,7 +269,7 @@ def _print_landed(prices: Landed) -> None:
     if answer.missing:
         console.print(f"  unresolved: it depends on {', '.join(answer.missing)}; give it with --fact")
     for outcome in answer.outcomes:
-        condition = _if(outcome)
+        condition = outcome.condition
         owed, cost = outcome.total_usd, prices.cost_usd(outcome)
         if owed is None or cost is None:
             console.print(f"  {f'if {condition}: ' if condition else ''}a rate isn't known", markup=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entrepot import economies
-from entrepot.cli.options import BookOption, FactOption, WithOption, open_book
+from entrepot.cli.options import BookOption, FactOption, WithOption, open_book, parse_facts
 from entrepot.cli.output import Format, as_text, day, emit, note, working
 from entrepot.errors import EntrepotError
 
@@ -46,7 +46,6 @@ def panel(
 
     from entrepot import ledger as ledgers
     from entrepot.law.assess import rates as effective_rates
-    from entrepot.law.facts import parse_given
     from entrepot.report.panel import daily
 
     law = open_book(book, overlays)
@@ -57,7 +56,7 @@ def panel(
     changes = [d for d in law.change_days() if first <= d < end]
     chosen = _drawn(draw, records)
     _make_folder(out)
-    given = [parse_given(text) for text in facts or []]
+    given = parse_facts(facts)
     with working(f"assessing the ledger on {len(changes)} days"):
         # From the first day on, so that the days before the first change of law are assessed too.
         by_origin = effective_rates(records, law, on=sorted({first, *changes}), given=given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,8 +13,8 @@ from entrepot.cli.options import (
     FactOption,
     ReadingOption,
     WithOption,
+    asked,
     open_book,
-    parse_readings,
 )
 from entrepot.cli.output import Format, FormatOption, OutOption, day, emit, note, working
 from entrepot.errors import EntrepotError
@@ -61,7 +61,6 @@ def rates(
     from entrepot import ledger as ledgers
     from entrepot.law.assess import rates as effective_rates
     from entrepot.law.assumptions import assumptions
-    from entrepot.law.facts import parse_given
 
     with working("reading law and ledger"):
         law = open_book(book, overlays)
@@ -70,11 +69,7 @@ def rates(
             if ledger is None
             else ledgers.read(ledger, importer=law.importer, rejected=set_aside)
         )
-    question: Any = {
-        "given": [parse_given(text) for text in facts or []],
-        "readings": parse_readings(readings),
-        "as_known": None if as_known is None else day(as_known),
-    }
+    question = asked(facts, readings, as_known)
     if assumed:
         if not on:
             raise EntrepotError(

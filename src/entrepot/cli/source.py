@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entrepot.cli.bill import BillArgument, WorldOption, estimator
-from entrepot.cli.options import FactOption, WithOption
-from entrepot.cli.origin import BookOf, OnOption, ToOption, law_of
+from entrepot.cli.options import (
+    BillArgument,
+    BookOf,
+    FactOption,
+    OnOption,
+    ToOption,
+    WithOption,
+    WorldOption,
+    book_for,
+    estimator,
+    parse_facts,
+)
 from entrepot.cli.output import Format, FormatOption, OutOption, emit, key_values, note
 
 if TYPE_CHECKING:
@@ -53,17 +62,16 @@ def source(
     out: OutOption = None,
 ) -> None:
     """The cheapest suppliers that keep a cap or qualify, the price of the cap, and the frontier."""
-    from entrepot.law.facts import parse_given
     from entrepot.origin.read import read_bill
     from entrepot.origin.rulesets import find_rules
     from entrepot.origin.sourcing import Law, Planner
 
     read = read_bill(bill)
     caps = _caps(cap or [])
-    found, when = law_of(to, on, book, overlays)
+    found, when = book_for(to, on, book, overlays)
     law = None
     if found is not None and when is not None:
-        law = Law(found, when, "", tuple(parse_given(text) for text in facts or []))
+        law = Law(found, when, "", tuple(parse_facts(facts)))
     planner = Planner(
         read,
         qualify=find_rules(qualify) if qualify else None,

@@ -64,6 +64,12 @@ class Outcome:
     considered: tuple[Considered, ...]
 
     @property
+    def condition(self) -> str:
+        """The facts and readings that it holds under, in words; empty if nothing is open."""
+        facts = [f"{name} {label}" for name, label in self.facts.items()]
+        return ", ".join([*facts, *(f"{name} read as {text!r}" for name, text in self.readings.items())])
+
+    @property
     def applied(self) -> tuple[Considered, ...]:
         """The measures that applied."""
         return tuple(line for line in self.considered if line.applied)

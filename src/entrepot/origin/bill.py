@@ -46,13 +46,6 @@ STAGES: dict[str, Stage] = {
 
 NOT_IN_NET_COST = frozenset({"profit", "royalty", "promotion", "after-sales", "packing", "interest"})
 
-ROLES = {
-    "": "a material of the product",
-    "retail-packaging": "packaging in which it is sold, classified with it",
-    "accessory": "accessory, spare part or tool delivered with it",
-    "packing": "packing for shipment",
-    "indirect": "used in making it and not contained in it (energy, tools)",
-}
 NEUTRAL = frozenset({"packing", "indirect"})
 """Roles that no rule of origin looks at (neutral elements)."""
 
@@ -99,6 +92,9 @@ class Part:
     up to its value is then its maker's own.
     content: shares of its value by economy, if known; what they leave to 1 is unknown.
     originating: rule sets under which its supplier declares it originating.
+    role: empty for a material of the product; `retail-packaging` (sold in it, classified with it), `accessory`
+    (spare part or tool delivered with it), `packing` for shipment, `indirect` (used in making it and not
+    contained in it: energy, tools).
     """
 
     name: str
@@ -121,6 +117,11 @@ class Part:
     def origin(self) -> str:
         """Its origin in a word: the economy, the possible ones, or `unknown`."""
         return " or ".join(self.origins) if self.origins else UNKNOWN
+
+    @property
+    def place(self) -> str | None:
+        """The economy that it is from, if that is known and one."""
+        return self.origins[0] if len(self.origins) == 1 else None
 
     @property
     def rest_usd(self) -> Decimal:
@@ -261,20 +262,28 @@ def chosen(bill: Bill, picks: Mapping[str, Alternative]) -> Bill:
     return replace(bill, root=_rebuilt(bill.root, "", picks))
 
 
+def bought(part: Part, pick: Alternative) -> Part:
+    """A part as an alternative supplies it: bought whole, so that nothing of what went into it is left."""
+    return replace(
+        part,
+        origins=pick.origins,
+        supplier=pick.supplier,
+        value_usd=pick.unit_cost_usd * part.quantity,
+        product=pick.product or part.product,
+        content=pick.content,
+        originating=pick.originating,
+        weight_kg=part.weight_kg if pick.weight_kg is None else pick.weight_kg * part.quantity,
+        made=False,
+        wholly_obtained=None,
+        parts=(),
+        charges=(),
+    )
+
+
 def _rebuilt(part: Part, path: str, picks: Mapping[str, Alternative]) -> Part:
     here = f"{path} / {part.name}" if path else part.name
     if here in picks:
-        pick = picks[here]
-        return replace(
-            part,
-            origins=pick.origins,
-            supplier=pick.supplier,
-            value_usd=pick.unit_cost_usd * part.quantity,
-            product=pick.product or part.product,
-            content=pick.content,
-            originating=pick.originating,
-            weight_kg=part.weight_kg if pick.weight_kg is None else pick.weight_kg * part.quantity,
-        )
+        return bought(part, picks[here])
     parts = tuple(_rebuilt(child, here, picks) for child in part.parts)
     change = sum((p.value_usd for p in parts), ZERO) - sum((p.value_usd for p in part.parts), ZERO)
     return replace(part, parts=parts, value_usd=part.value_usd + change)

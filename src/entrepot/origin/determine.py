@@ -24,7 +24,7 @@ from typing import Literal
 from entrepot import economies
 from entrepot.origin.bill import NEUTRAL, ZERO, Bill, Part
 from entrepot.origin.content import Estimator, content
-from entrepot.origin.findings import Decided, Finding, Material, all_notes, once
+from entrepot.origin.findings import Finding, Material, all_notes, once
 from entrepot.origin.judge import Goods, judge
 from entrepot.origin.rules import Economy, ProductRule, RuleSet
 from entrepot.origin.transformation import by_part_102
@@ -245,9 +245,8 @@ def _materials(
 
 def _same_producer(part: Part, producer: str, rules: RuleSet, zone: frozenset[str]) -> bool:
     """Whether a part is looked through: made by the producer, or anywhere in a zone of full cumulation."""
-    place = part.origins[0] if len(part.origins) == 1 else None
-    full = rules.cumulation.kind == "full" and place in zone
-    return full or (part.made and place == producer)
+    full = rules.cumulation.kind == "full" and part.place in zone
+    return full or (part.made and part.place == producer)
 
 
 def status_of(
@@ -261,10 +260,8 @@ def status_of(
     """Whether a part originates under the rules, and why."""
     if rules.name in part.originating:
         return True, f"declared originating under {rules.name}"
-    place = part.origins[0] if len(part.origins) == 1 else None
-    if part.parts and place in zone and part.product:
-        assert place is not None
-        sub = Bill(replace(part, origins=(place,), made=True), _facts_of(part, facts))
+    if part.parts and part.place in zone and part.product:
+        sub = Bill(replace(part, made=True), _facts_of(part, facts))
         own = goods_of(sub, rules, zone)
         found = [r.finding for r in _readings(replace(own, path=path), rules, None)]
         if found and all(f.met for f in found):
@@ -286,9 +283,3 @@ def _facts_of(part: Part, facts: Mapping[str, bool | float | str]) -> dict[str, 
     """The facts of a sub-assembly: those written with its name before them."""
     stem = f"{part.name}."
     return {name.removeprefix(stem): value for name, value in facts.items() if name.startswith(stem)}
-
-
-def decided_by(determination: Determination) -> tuple[Decided, ...]:
-    """The parts that decided the answer, of all readings."""
-    found = [part for r in determination.readings for part in r.finding.deciding().parts]
-    return tuple(dict.fromkeys(found))

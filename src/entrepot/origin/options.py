@@ -7,7 +7,7 @@ without alternatives has one option, so that sums run over options alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from entrepot.errors import BillError, Infeasible
-from entrepot.origin.bill import NEUTRAL, NOT_IN_NET_COST, ZERO, Alternative, Bill, Charge, Part, walk
+from entrepot.origin.bill import NEUTRAL, NOT_IN_NET_COST, ZERO, Alternative, Bill, Charge, Part, bought, walk
 from entrepot.origin.content import ANYWHERE, Estimator, Piece, spread
 from entrepot.origin.determine import status_of, zone_of
 from entrepot.origin.findings import Material
@@ -197,20 +197,7 @@ def _option(slot: int, path: str, part: Part, pick: Alternative | None, bill: Bi
         return Option(slot, path, part, None, ZERO, None)
     need = part.quantity * bill.volume
     surplus = max(ZERO, (pick.min_order or ZERO) - need) * pick.unit_cost_usd / bill.volume
-    bought = replace(
-        part,
-        origins=pick.origins,
-        supplier=pick.supplier,
-        value_usd=pick.unit_cost_usd * part.quantity,
-        product=pick.product or part.product,
-        content=pick.content,
-        originating=pick.originating,
-        wholly_obtained=None,
-        parts=(),
-        charges=(),
-        weight_kg=part.weight_kg if pick.weight_kg is None else pick.weight_kg * part.quantity,
-    )
-    return Option(slot, path, bought, pick, surplus, pick.lead_time_days)
+    return Option(slot, path, bought(part, pick), pick, surplus, pick.lead_time_days)
 
 
 def _made(part: Part, path: str) -> Iterator[tuple[str, Part]]:

@@ -46,14 +46,3 @@ def technology(origin: Float, coefficient: Float) -> Float:
     for j in range(n):
         np.multiply(origin[:, j, :, None], coefficient[j][None], out=A[:, :, j, :])
     return A.reshape(n * s, n * s)
-
-
-def technology_of_table(intermediate: Float, output: Float) -> Float:
-    """Inter-country input coefficients A[is, jk] = Z[is, jk] / x[jk] of a table, shape (NS, NS).
-
-    A sector without output has no purchases (an invariant of the table), and a column of zeros.
-    """
-    n, s = output.shape
-    x = output.reshape(-1)
-    inverse = np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
-    return np.asarray(intermediate.reshape(n * s, n * s) * inverse[None, :])
