@@ -23,7 +23,7 @@ from rich.progress import Progress
 from entrepot.equilibrium import elasticities
 from entrepot.equilibrium.base import Base
 from entrepot.equilibrium.engine import counterfactual
-from entrepot.equilibrium.options import Options
+from entrepot.equilibrium.options import Float, Options
 from entrepot.equilibrium.outcomes import economy_percent, totals
 from entrepot.equilibrium.shock import Change, Shock, change
 from entrepot.equilibrium.solve import ready
@@ -169,7 +169,7 @@ def _work(job: Job, task: list[Piece]) -> int:
         ch = change(central, piece.shock)
         partial = piece.file.with_suffix(".partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
-        pl.concat([_rows(job, central, piece.scenario, ch, draw) for draw in piece.draws]).write_parquet(
+        _frame(piece, central.economies, [_solved(job, central, ch, k) for k in piece.draws]).write_parquet(
             partial
         )
         partial.replace(piece.file)
@@ -200,24 +200,30 @@ def _drawn(job: Job, central: Base, draw: int) -> Base:
     return replace(central, parameters=central.parameters._replace(elasticity=theta))
 
 
-def _rows(job: Job, central: Base, scenario: str, ch: Change, draw: int) -> pl.DataFrame:
-    """Outcomes of one scenario under one draw by economy, or why there are none."""
-    status = "converged"
+def _solved(job: Job, central: Base, ch: Change, draw: int) -> tuple[str, Mapping[str, Float]]:
+    """Whether a scenario has an equilibrium under one draw (else why not), and its outcomes by economy (N,)."""
     try:
         base = _drawn(job, central, draw)
         s = counterfactual(base, ch, inverse=central.approximate_inverse)
-        before = base.totals if central.solved else central.totals  # flows, which no elasticity changes
-        outcomes = economy_percent(s, before, totals(s))
     except NotConverged as error:
-        status = str(error)
-        outcomes = dict.fromkeys(OUTCOMES, np.full(len(central.economies), np.nan))
-    head = pl.DataFrame({"economy": list(central.economies)}).select(
-        pl.lit(scenario).alias("scenario"),
-        pl.lit(draw).alias("draw"),
-        "economy",
-        pl.lit(status).alias("status"),
-    )
-    return head.with_columns(pl.Series(k, outcomes[k]).fill_nan(None) for k in OUTCOMES)
+        return str(error), dict.fromkeys(OUTCOMES, np.full(len(central.economies), np.nan))
+    before = base.totals if central.solved else central.totals  # flows, which no elasticity changes
+    return "converged", economy_percent(s, before, totals(s))
+
+
+def _frame(
+    piece: Piece, economies: Sequence[str], solved: Sequence[tuple[str, Mapping[str, Float]]]
+) -> pl.DataFrame:
+    """The rows of one file: draws by economies."""
+    n = len(economies)
+    columns = {
+        "scenario": [piece.scenario] * (n * len(solved)),
+        "draw": np.repeat(np.array(piece.draws, dtype=np.int32), n),
+        "economy": list(economies) * len(solved),
+        "status": [status for status, _ in solved for _ in range(n)],
+    }
+    found = {name: np.concatenate([outcomes[name] for _, outcomes in solved]) for name in OUTCOMES}
+    return pl.DataFrame(columns | found).with_columns(pl.col(OUTCOMES).fill_nan(None))
 
 
 def _claim(store: Path, job: Job, shocks: Mapping[str, Shock | xr.DataArray | None]) -> None:
@@ -254,9 +260,9 @@ def _parts(shock: Shock | xr.DataArray | None) -> dict[str, xr.DataArray]:
 
 def _mark(arrays: Mapping[Any, xr.DataArray]) -> str:
     """A digest of labelled arrays: names, dimensions, labels and values."""
-    digest = hashlib.blake2b(digest_size=8)
+    digest = hashlib.sha256()
     for name, array in arrays.items():
         labels = [(d, array[d].values.astype(str).tolist()) for d in array.dims]
         digest.update(repr((name, labels)).encode())
         digest.update(np.ascontiguousarray(array.values).tobytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]
