@@ -146,7 +146,7 @@ def main() -> None:
 
 
 def throughput(base: Base, scenarios: int = 1000) -> None:
-    """Scenarios a second on 77 x 45: one after the other, and as a sweep with two processes, start and files included."""
+    """77 x 45: one counterfactual after the other, and a sweep with two processes, start and files included."""
     tariffs = [one_sided(base, r) for r in np.linspace(0.05, 1.0, 40)]
     took = best(lambda: [counterfactual(base, t) for t in tariffs], 3)
     line("77 x 45, scenarios on one core, each", took / 40, "20 ms", f"{40e3 / took:.0f} a second")

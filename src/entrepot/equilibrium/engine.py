@@ -120,8 +120,7 @@ def _attempt(
         steps += found.steps
         if found.residual <= options.tolerance:
             break
-    state = problem.state(found.vector)
-    result = market(np, base.rules, parameters, sums, state)
+    state, result = problem.market_at(found.vector)
     return Solution(base, parameters, kernel, sums, tariff, state, result, found.residual, steps, method)
 
 
@@ -245,6 +244,7 @@ class _Problem:
         self.base, self.p, self.sums = base, p, sums
         self.inverse = inverse
         self.n, self.s = len(base.economies), len(base.sectors)
+        self.last: tuple[Float, tuple[State, Market]] | None = None
         # Acceleration may overshoot below zero spending; it is held at a small share of the base's instead.
         self.least = 1e-9 * p.spending / p.size[:, None]
 
@@ -253,9 +253,15 @@ class _Problem:
         cost, spending = vector[2 * n :].reshape(2, n, self.s)
         return State(vector[:n], vector[n : 2 * n], cost, np.maximum(spending, self.least))
 
+    def market_at(self, vector: Float) -> tuple[State, Market]:
+        """The market at a vector; the last one is kept, as it mostly is the solution."""
+        if self.last is None or self.last[0] is not vector:
+            z = self.state(vector)
+            self.last = vector, (z, market(np, self.base.rules, self.p, self.sums, z))
+        return self.last[1]
+
     def evaluate(self, vector: Float) -> tuple[Float, float]:
-        z = self.state(vector)
-        m = market(np, self.base.rules, self.p, self.sums, z)
+        z, m = self.market_at(vector)
         size = residual_size(z, m.residual)
         if not np.isfinite(size):
             return np.zeros_like(vector), np.inf
