@@ -31,6 +31,8 @@ docs: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/law.py
+	$(BIN)/python benchmarks/content.py
+	$(BIN)/python benchmarks/equilibrium.py --large
 	$(BIN)/python benchmarks/origin.py
 
 .venv/bin/python:
