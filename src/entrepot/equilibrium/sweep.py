@@ -23,6 +23,7 @@ from rich.progress import Progress
 from entrepot.equilibrium import elasticities
 from entrepot.equilibrium.base import Base
 from entrepot.equilibrium.engine import counterfactual
+from entrepot.equilibrium.model import State
 from entrepot.equilibrium.options import Float, Options
 from entrepot.equilibrium.outcomes import economy_percent, totals
 from entrepot.equilibrium.shock import Change, Shock, change
@@ -167,11 +168,12 @@ def _work(job: Job, task: list[Piece]) -> int:
     central = _central(job)
     for piece in task:
         ch = change(central, piece.shock)
+        guess = None if job.set_name is None else _guess(central, ch)
         partial = piece.file.with_suffix(".partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
-        _frame(piece, central.economies, [_solved(job, central, ch, k) for k in piece.draws]).write_parquet(
-            partial
-        )
+        _frame(
+            piece, central.economies, [_solved(job, central, ch, guess, k) for k in piece.draws]
+        ).write_parquet(partial)
         partial.replace(piece.file)
     return sum(len(p.draws) for p in task)
 
@@ -200,11 +202,21 @@ def _drawn(job: Job, central: Base, draw: int) -> Base:
     return replace(central, parameters=central.parameters._replace(elasticity=theta))
 
 
-def _solved(job: Job, central: Base, ch: Change, draw: int) -> tuple[str, Mapping[str, Float]]:
+def _guess(central: Base, ch: Change) -> State | None:
+    """Where draws start from: the solution under the published values, whichever draws a piece has."""
+    try:
+        return counterfactual(central, ch).state
+    except NotConverged:
+        return None
+
+
+def _solved(
+    job: Job, central: Base, ch: Change, guess: State | None, draw: int
+) -> tuple[str, Mapping[str, Float]]:
     """Whether a scenario has an equilibrium under one draw (else why not), and its outcomes by economy (N,)."""
     try:
         base = _drawn(job, central, draw)
-        s = counterfactual(base, ch, inverse=central.approximate_inverse)
+        s = counterfactual(base, ch, guess=guess, inverse=central.approximate_inverse)
     except NotConverged as error:
         return str(error), dict.fromkeys(OUTCOMES, np.full(len(central.economies), np.nan))
     before = base.totals if central.solved else central.totals  # flows, which no elasticity changes
