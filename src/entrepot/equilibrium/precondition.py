@@ -55,9 +55,9 @@ def preconditioner(p: Parameters, share: Float, input_coefficient: Float | None)
     kept = home * (1 - p.foreign_share)[:, None]
     leontief = None
     if input_coefficient is not None:
-        identity = np.eye(input_coefficient.shape[1])
         # Single precision: the inverse is approximate anyway, and reading it is what a step costs.
-        leontief = np.linalg.inv(identity - input_coefficient * kept[:, None, :]).astype(np.float32)
+        fed_back = (input_coefficient * kept[:, None, :]).astype(np.float32)
+        leontief = np.linalg.inv(np.eye(kept.shape[1], dtype=np.float32) - fed_back)
     jacobian, own, at_home = _one_sector(p, share, input_coefficient)
     weight = own / own.sum(axis=1, keepdims=True)
     level = -np.linalg.inv(jacobian).astype(np.float32)
