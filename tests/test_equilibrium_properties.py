@@ -179,6 +179,36 @@ def test_the_solvers_agree() -> None:
     np.testing.assert_allclose(a["welfare_pct"], b["welfare_pct"], atol=1e-7)
 
 
+def test_who_trades_with_nobody_changes_nothing_for_others() -> None:
+    world = without_inputs(8, 5, 2)
+    flow = world.flow.values.copy()
+    for alone in (1, 4):
+        at_home = flow[alone, alone].copy()
+        flow[alone] = flow[:, alone] = 0
+        flow[alone, alone] = at_home
+    spending = flow.sum(axis=0)
+    world = world.with_variables(flow=flow, final_share=spending / spending.sum(axis=1, keepdims=True))
+    shock = tariffs(world, 8)
+    with_them = solve(world, shock, elasticity=4.0)
+    np.testing.assert_allclose(with_them["welfare_pct"].sel(economy=["E1", "E4"]), 0, atol=1e-9)
+    others = ["E0", "E2", "E3"]
+    at = [0, 2, 3]
+    rest = World(
+        dataset(
+            others,
+            list(world.sectors),
+            {
+                "flow": flow[np.ix_(at, at)],
+                "value_added_share": np.ones((3, 2)),
+                "final_share": world.final_share.values[at],
+            },
+            name="the rest",
+        )
+    )
+    alone = solve(rest, shock.sel(exporter=others, importer=others), elasticity=4.0)
+    np.testing.assert_allclose(with_them["welfare_pct"].sel(economy=others), alone["welfare_pct"], atol=1e-7)
+
+
 def test_zero_flows_sectors_that_are_not_traded_and_prohibitive_rates() -> None:
     world = without_inputs(5, 5, 3)
     flow = world.flow.values.copy()

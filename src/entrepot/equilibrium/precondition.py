@@ -32,6 +32,9 @@ LEAST_HOME_SHARE = 1e-3
 LONGEST_STEP = 0.5
 """Largest change of a log wage in one step: a hat of 1.6, beyond which the linear picture is wrong anyway."""
 
+ALONE = 1e-12
+"""Share of sales abroad below which an economy counts as one that doesn't trade."""
+
 EXACT_BELOW = 3e7
 """Cells (N^3 S) up to which cross-price effects are summed by sector rather than on aggregate trade."""
 
@@ -171,8 +174,11 @@ def _one_sector(p: Parameters, share: Float, input_coefficient: Float | None) ->
             ],
         ]
     )
+    # Who trades with nobody may have any wage: it keeps its own.
+    alone = np.flatnonzero(earned.sum(axis=1) - np.diagonal(earned) < ALONE)
+    jacobian[alone, alone] -= 1
     home = 1 - np.stack([(1 - b) * np.diagonal(price_of_inputs), mu * np.diagonal(used)])
-    return jacobian, own, home
+    return jacobian, own + ALONE * sales, home
 
 
 def _sold(
