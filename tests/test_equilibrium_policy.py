@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from entrepot.equilibrium import derive, ready, respond, solve
+from entrepot.equilibrium import Shock, derive, ready, respond, solve
 from entrepot.equilibrium.base import Base
 from entrepot.equilibrium.engine import Solution, counterfactual
 from entrepot.equilibrium.shock import change
-from entrepot.errors import OptionError
+from entrepot.errors import OptionError, ShockError
 from test_equilibrium_properties import RICH, tariffs, with_inputs, without_inputs
 
 
@@ -42,6 +43,80 @@ def test_gradients_are_central_differences_and_jax_agrees_with_numpy(options: di
     assert float(forward["welfare"][1]) == pytest.approx(
         derive.gradient(s, "welfare", "E1").values[i, n, k], rel=1e-8
     )
+
+
+NUMBERS = [
+    ("output", {"economy": "E1", "sector": "S0"}),
+    ("price", {"economy": "E2", "sector": "S1"}),
+    ("spending", {"economy": "E0", "sector": "S0"}),
+    ("flow", {"exporter": "E2", "importer": "E0", "sector": "S1"}),
+    ("trade_share", {"exporter": "E1", "importer": "E2", "sector": "S0"}),
+    ("welfare", {"economy": "E2"}),
+]
+
+
+@pytest.mark.parametrize(("outcome", "at"), NUMBERS, ids=[name for name, _ in NUMBERS])
+def test_any_outcome_can_be_differentiated_to_any_lever(outcome: str, at: dict[str, str]) -> None:
+    s = solved(RICH)
+    world = with_inputs(7, 3, 2)
+    flows = derive_tariff(s) * 0 + 1
+    by_cell = flows[0, 0].drop_vars(["exporter", "importer"])
+    by_economy = flows[:, 0, 0].drop_vars(["importer", "sector"]).rename(exporter="economy")
+    ones = {
+        "trade_cost": flows,
+        "productivity": (by_cell * by_economy).transpose("economy", "sector"),
+        "labour": by_economy,
+    }
+    cells = {
+        "tariff": ("E2", "E0", "S1"),
+        "trade_cost": ("E2", "E0", "S1"),
+        "productivity": ("E1", "S1"),
+        "labour": ("E2",),
+    }
+    names = {"real_income": "income", "welfare": "welfare_pct", "price": "price_hat"}
+    logs = {"welfare": lambda v: np.log1p(v / 100), "price": np.log}
+
+    def found(lever: str, size: float) -> float:
+        cell = dict(zip(derive.DIMS[lever], cells[lever], strict=True))
+        shock: dict[str, xr.DataArray] = {"tariff": derive_tariff(s)}
+        moved = (shock if lever == "tariff" else ones)[lever].copy(deep=True)
+        moved.loc[cell] = moved.loc[cell] + size if lever == "tariff" else np.exp(size)
+        result = solve(s.base, Shock(**(shock | {lever: moved})))
+        value = float(result[names.get(outcome, outcome)].sel(at))
+        return float(logs.get(outcome, float)(value))
+
+    h = 1e-4
+    for lever, cell in cells.items():
+        slope = derive.gradient(s, outcome, **at, lever=lever).sel(
+            dict(zip(derive.DIMS[lever], cell, strict=True))
+        )
+        differences = (found(lever, h) - found(lever, -h)) / (2 * h)
+        assert float(slope) == pytest.approx(differences, rel=2e-6, abs=1e-9), lever
+    direction = world.tariff * 0
+    direction.loc[{"exporter": "E2", "importer": "E0", "sector": "S1"}] = 1.0
+    along = derive.response(s, direction.isel(exporter=[2, 0, 1]))  # labels count, not places
+    exact = derive.gradient(s, outcome, **at).sel(exporter="E2", importer="E0", sector="S1")
+    assert float(along[outcome].sel(at)) == pytest.approx(float(exact), rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"outcome": "happiness", "economy": "E1"}, "happiness.*welfare"),
+        ({"outcome": "welfare", "economy": "XXX"}, "XXX.*E0"),
+        ({"outcome": "output", "economy": "E1"}, "output is by economy, sector"),
+        ({"outcome": "welfare", "economy": "E1", "lever": "magic"}, "magic.*tariff"),
+    ],
+)
+def test_what_cannot_be_differentiated_is_refused(given: dict, says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        derive.gradient(solved({"elasticity": 4.0}), **given)
+
+
+def test_a_direction_lacking_an_economy_is_refused() -> None:
+    s = solved({"elasticity": 4.0})
+    with pytest.raises(ShockError, match="E2 is missing"):
+        derive.response(s, derive_tariff(s).isel(exporter=[0, 1]))
 
 
 def derive_tariff(s: Solution):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from entrepot.cli.output import writing
 from entrepot.cli.solve import (
     BaseOption,
     DataOption,
@@ -57,10 +58,7 @@ def optimal(
     if nash:
         found = policy.nash(base, [government, *others], shock=shock, **how)  # type: ignore[arg-type]
     else:
-        first = policy.optimal(base, government, shock=shock, **how)  # type: ignore[arg-type]
-        found = {government: first}
-        for code in others:
-            found[code] = policy.optimal(base, code, shock=first.tariff, **how)  # type: ignore[arg-type]
+        found = policy.answered(base, government, others, shock=shock, **how)  # type: ignore[arg-type]
     rows = []
     for code, best in found.items():
         table_of_rates = best.rates.to_dataframe("rate").reset_index() if best.rates.dims else None
@@ -75,9 +73,10 @@ def optimal(
             }
             for cell in cells
         ]
-    frame = pl.DataFrame(rows)
+    frame = pl.DataFrame(rows).with_columns(pl.col(pl.Float64).fill_nan(None))
     text = frame.write_csv() if form is Format.csv else frame.write_json() + "\n"
     if out is None:
         sys.stdout.write(text)
     else:
-        out.write_text(text, encoding="utf-8")
+        with writing(out):
+            out.write_text(text, encoding="utf-8")

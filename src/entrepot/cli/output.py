@@ -92,12 +92,19 @@ def _cell(name: str, value: Any, percent: bool) -> str:
 
 
 def _write(frame: pl.DataFrame, form: Format, out: Path, title: str) -> None:
-    try:
+    with writing(out):
         if form is Format.parquet:
             frame.write_parquet(out)
         else:
             text = as_text(frame, title) if form is Format.table else _serialised(frame, form)
             out.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Say which file can't be written, and why."""
+    try:
+        yield
     except OSError as error:
         raise EntrepotError(f"{out}: can't be written: {error.strerror or error}") from None
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from entrepot.cli.output import writing
+
 if TYPE_CHECKING:
     import polars as pl
     import xarray as xr
@@ -99,33 +101,35 @@ def open_world(
     from entrepot.errors import OptionError
     from entrepot.world import open_world as by_name
 
-    given = None if options is None else read_options(options)
+    def laid_over(its_own: Options) -> Options:
+        return its_own if options is None else read_options(options, its_own)
+
     if name in PRESETS:
         if data is None:
             raise OptionError(f"--world {name} is read from its data folder: give --data DIR.")
         preset = open_preset(name, data)
-        return preset.world, given or preset.options, preset.tariff
-    return by_name(name), given or Options(), None
+        return preset.world, laid_over(preset.options), preset.tariff
+    return by_name(name), laid_over(Options()), None
 
 
 def _write(result: xr.Dataset, form: Format, out: Path | None) -> None:
     """Write all economies; a change that isn't known is left empty."""
     import polars as pl
 
-    if form is Format.nc:
-        result.to_netcdf(out, engine="scipy", format="NETCDF3_64BIT")
-        return
     table = pl.DataFrame(
         {"economy": [str(c) for c in result["economy"].values]} | {c: result[c].values for c in CSV_COLUMNS}
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
-    if form is Format.parquet and out is not None:
-        table.write_parquet(out)
-        return
-    text = table.write_csv() if form is Format.csv else _json(result, table)
     if out is None:
-        sys.stdout.write(text)
-    else:
-        out.write_text(text, encoding="utf-8")
+        sys.stdout.write(table.write_csv() if form is Format.csv else _json(result, table))
+        return
+    with writing(out):
+        if form is Format.nc:
+            result.to_netcdf(out, engine="scipy", format="NETCDF3_64BIT")
+        elif form is Format.parquet:
+            table.write_parquet(out)
+        else:
+            text = table.write_csv() if form is Format.csv else _json(result, table)
+            out.write_text(text, encoding="utf-8")
 
 
 def _json(result: xr.Dataset, table: pl.DataFrame) -> str:

@@ -83,6 +83,10 @@ def prepare(
     options = (options or Options()).changed(**overrides)
     n, s = len(world.economies), len(world.sectors)
     theta, source = resolve(options.elasticity, world)
+    if options.residual_claimant not in (None, *world.economies):
+        raise OptionError(
+            f"option residual_claimant: {options.residual_claimant}: no economy of {world.name}."
+        )
     flow = np.ascontiguousarray(world.flow.values.transpose(2, 1, 0))
     duties = world.tariff.values if base_tariff is None else base_tariff
     tariff = np.ascontiguousarray(duties.transpose(2, 1, 0)) if duties.any() else None

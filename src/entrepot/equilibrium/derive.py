@@ -16,12 +16,12 @@ import xarray as xr
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from entrepot.equilibrium import model
-from entrepot.equilibrium.base import labelled
+from entrepot.equilibrium.base import labelled, labels
 from entrepot.equilibrium.engine import Solution
 from entrepot.equilibrium.model import Array, DenseSums, Market, Parameters, Rules, State
 from entrepot.equilibrium.options import Float
 from entrepot.equilibrium.precondition import preconditioner, step, step_transposed
-from entrepot.equilibrium.shock import FLOW
+from entrepot.equilibrium.shock import DIMS, FLOW, Shock, laid_out
 from entrepot.errors import NotConverged, OptionError
 
 try:
@@ -34,18 +34,25 @@ except ImportError as missing:
 
 jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
 
-OUTCOMES = (
-    "welfare",
-    "real_income",
-    "real_wage",
-    "wage",
-    "employment",
-    "prices",
-    "revenue",
-    "exports",
-    "imports",
+_BY_ECONOMY = (
+    "welfare", "real_income", "real_wage", "wage", "employment", "prices", "revenue", "exports", "imports",
+)  # fmt: skip
+OUTCOMES: dict[str, tuple[str, ...]] = (
+    dict.fromkeys(_BY_ECONOMY, ("economy",))
+    | dict.fromkeys(("price", "cost", "output", "spending"), ("economy", "sector"))
+    | dict.fromkeys(("flow", "trade_share"), FLOW)
 )
-"""What can be differentiated by name: logs of hats, but revenue, exports and imports in USD."""
+"""What can be differentiated, and its dimensions: welfare to prices, price and cost are logs of hats; revenue,
+exports, imports, output, spending and flow (before duties) are in USD; trade_share is of spending with duties."""
+
+LEVERS = {
+    "tariff": ("tariff", "tariff, a fraction of value"),
+    "trade_cost": ("log_cost", "log of trade costs"),
+    "productivity": ("log_productivity", "log of productivity"),
+    "labour": ("log_labour", "log of the labour endowment"),
+    "deficit": ("transfer", "USD of transfers received"),
+}
+"""What can be changed, by its name in `Shock`: the field of `Levers`, and its unit."""
 
 ACCURACY = 1e-12
 """Relative residual that the linear solves aim at."""
@@ -55,6 +62,10 @@ ENOUGH = 1e-8
 
 # Half the compile time, at no cost that can be measured here: the arrays, not the code, are large.
 _compiled = partial(jax.jit, static_argnums=0, compiler_options={"xla_llvm_disable_expensive_passes": True})
+
+
+Which = tuple[Rules, tuple[str, ...]]
+"""What a compiled function is made for: closures, and names of outcomes."""
 
 
 class Fixed(NamedTuple):
@@ -89,19 +100,23 @@ def kernels(fixed: Fixed, x: Levers) -> DenseSums:
     return DenseSums(jnp, kernel, kernel / (1 + x.tariff), fixed.input_coefficient)
 
 
-def evaluate(rules: Rules, fixed: Fixed, x: Levers, z: State) -> tuple[State, dict[str, Array]]:
-    """Residual and outcomes by economy (N,), `OUTCOMES`, at some levers and a state."""
+def evaluate(which: Which, fixed: Fixed, x: Levers, z: State) -> tuple[State, dict[str, Array]]:
+    """Residual and some `OUTCOMES` (in the model's layout), under the rules, at some levers and a state."""
+    rules, names = which
     p = fixed.parameters._replace(labour=jnp.exp(x.log_labour), transfer=x.transfer)
     sums = kernels(fixed, x)
     m = model.market(jnp, rules, p, sums, z)
-    return m.residual, _outcomes_of(p, sums, z, m, fixed.income)
+    found = _outcomes_of(p, sums, z, m, fixed.income)
+    return m.residual, {name: found[name] for name in names}
 
 
 def _outcomes_of(p: Parameters, sums: DenseSums, z: State, m: Market, base_income: Array) -> dict[str, Array]:
+    """All outcomes; those that nobody asks for are never computed, as the whole is compiled."""
     spending = p.size[:, None] * z.spending
     intensity = spending / m.denominator
+    flow = sums.net_kernel * m.efficiency.T[:, None, :] * intensity.T[:, :, None]
     home = jnp.einsum("snn->ns", sums.net_kernel) * m.efficiency * intensity
-    sold = m.efficiency * jnp.einsum("sni,ns->is", sums.net_kernel, intensity)
+    output = m.efficiency * jnp.einsum("sni,ns->is", sums.net_kernel, intensity)
     return {
         "welfare": jnp.log(model.welfare(jnp, p, z, m, base_income)),
         "real_income": jnp.log(m.income / base_income) - m.log_cpi,
@@ -110,8 +125,14 @@ def _outcomes_of(p: Parameters, sums: DenseSums, z: State, m: Market, base_incom
         "employment": z.labour,
         "prices": m.log_cpi,
         "revenue": m.revenue,
-        "exports": (sold - home).sum(1),
+        "exports": (output - home).sum(1),
         "imports": (m.purchases - home).sum(1),
+        "price": m.log_price,
+        "cost": z.cost,
+        "output": output,
+        "spending": spending,
+        "flow": flow,
+        "trade_share": sums.kernel * m.efficiency.T[:, None, :] / m.denominator.T[:, :, None],
     }
 
 
@@ -138,21 +159,24 @@ class Linearised:
         self.z = solution.state
         self.inverse = base.approximate_inverse
 
-    def outcomes(self) -> dict[str, Float]:
-        """Outcomes by economy at the solution, as JAX computes them."""
-        found = _evaluate(self.rules, self.fixed, self.at, self.z)[1]
+    def outcomes(self, *names: str) -> dict[str, Float]:
+        """Some outcomes (else all) at the solution, in the model's layout, as JAX computes them."""
+        found = _evaluate((self.rules, names or tuple(OUTCOMES)), self.fixed, self.at, self.z)[1]
         return {k: np.asarray(v) for k, v in found.items()}
 
-    def forward(self, direction: Levers) -> tuple[State, dict[str, Float]]:
-        """Derivatives of the state and of all outcomes along one direction of the levers."""
+    def forward(self, direction: Levers, *names: str) -> tuple[State, dict[str, Float]]:
+        """Derivatives of the state and of some outcomes (else all) along one direction of the levers."""
+        which = self.rules, names or tuple(OUTCOMES)
         still = State(*(np.zeros_like(part) for part in self.z))
-        right, direct = _forward(self.rules, self.fixed, self.at, self.z, direction, still)
+        right, direct = _forward(which, self.fixed, self.at, self.z, direction, still)
         dz = self._solve(right, transpose=False)
-        _, through = _forward(self.rules, self.fixed, self.at, self.z, _nothing(direction), dz)
-        return dz, {k: np.asarray(direct[k]) + np.asarray(through[k]) for k in OUTCOMES}
+        _, through = _forward(which, self.fixed, self.at, self.z, _nothing(direction), dz)
+        return dz, {k: np.asarray(direct[k]) + np.asarray(through[k]) for k in which[1]}
 
     def reverse(self, weights: Mapping[str, Float]) -> Levers:
-        """Derivatives of sum_o weights_o . outcome_o with respect to every lever; weights are (N,) by name."""
+        """Derivatives of the sum of weights . outcomes with respect to every lever; weights by outcome, in the
+        model's layout.
+        """
         return self.reverse_with_error(weights)[0]
 
     def reverse_with_error(self, weights: Mapping[str, Float]) -> tuple[Levers, float]:
@@ -160,13 +184,12 @@ class Linearised:
 
         With the adjoint l the outcome at the exact solution is O(z) + l . F(z) but for squares of F.
         """
+        which = self.rules, tuple(sorted(weights))
         nowhere = State(*(np.zeros_like(part) for part in self.z))
-        n = len(self.solution.base.economies)
-        full = {name: np.asarray(weights.get(name, np.zeros(n)), dtype=np.float64) for name in OUTCOMES}
-        by_lever, by_state = _reverse(self.rules, self.fixed, self.at, self.z, nowhere, full)
+        by_lever, by_state = _reverse(which, self.fixed, self.at, self.z, nowhere, dict(weights))
         adjoint = self._solve(by_state, transpose=True)
-        none = {name: np.zeros(n) for name in OUTCOMES}
-        through, _ = _reverse(self.rules, self.fixed, self.at, self.z, adjoint, none)
+        none = {name: np.zeros_like(weight) for name, weight in weights.items()}
+        through, _ = _reverse(which, self.fixed, self.at, self.z, adjoint, none)
         error = sum(float(np.vdot(a, b)) for a, b in zip(adjoint, self.solution.market.residual, strict=True))
         return Levers(*(np.asarray(a) + np.asarray(b) for a, b in zip(by_lever, through, strict=True))), error
 
@@ -212,41 +235,72 @@ class Linearised:
         return _unflat(found * scale, z), float(np.linalg.norm(jacobian(found) - b / scale))
 
 
-def gradient(solution: Solution, outcome: str, economy: str) -> xr.DataArray:
-    """Derivative of one outcome of one economy to every tariff, (exporter, importer, sector).
+def gradient(
+    solution: Solution,
+    outcome: str,
+    economy: str | None = None,
+    *,
+    sector: str | None = None,
+    exporter: str | None = None,
+    importer: str | None = None,
+    lever: str = "tariff",
+) -> xr.DataArray:
+    """Derivative of one number to every value of a lever: all tariffs (exporter, importer, sector) by default.
 
-    `outcome` is one of `OUTCOMES`: percent of welfare per percentage point of a tariff, for example. Reverse
-    mode: one linear solve however many tariffs. Raises `OptionError` for another outcome.
-    """
-    _check(outcome)
-    weight = np.zeros(len(solution.base.economies))
-    weight[solution.base.economies.index(economy)] = 1.0
-    by_lever = Linearised(solution).reverse({outcome: weight})
-    values = np.asarray(by_lever.tariff).transpose(2, 1, 0)
-    out = labelled(solution.base, values, FLOW, "per unit of tariff (1 = 100 percent of value)")
-    return out.rename(f"d_{outcome}_{economy}")
+    `outcome` is one of `OUTCOMES`, at the labels of its dimensions: `gradient(s, "welfare", "USA")`,
+    `gradient(s, "output", "VNM", sector="ELC")`, `gradient(s, "flow", exporter="VNM", importer="USA",
+    sector="ELC")`; `lever` is one of `LEVERS`. Reverse mode: one linear solve however many tariffs.
 
-
-def response(solution: Solution, tariff: xr.DataArray) -> xr.Dataset:
-    """Derivatives of all outcomes by economy along a direction of tariffs (exporter, importer[, sector]).
-
-    Forward mode: one linear solve for all outcomes.
+    Raises `OptionError` for other names or labels.
     """
     base = solution.base
-    sizes = {"exporter": base.economies, "importer": base.economies, "sector": base.sectors}
-    full = tariff.expand_dims({d: len(v) for d, v in sizes.items() if d not in tariff.dims}).transpose(*FLOW)
-    direction = _nothing(_levers(solution))._replace(
-        tariff=np.ascontiguousarray(full.values.transpose(2, 1, 0))
-    )
-    _, moved = Linearised(solution).forward(direction)
+    for what, name, known in (("outcome", outcome, list(OUTCOMES)), ("lever", lever, list(LEVERS))):
+        if name not in known:
+            raise OptionError(f"{what} {name!r}: give one of {', '.join(known)}.")
+    dims = OUTCOMES[outcome]
+    given = {"economy": economy, "sector": sector, "exporter": exporter, "importer": importer}
+    named = {dim: label for dim, label in given.items() if label is not None}
+    if set(named) != set(dims):
+        raise OptionError(f"outcome {outcome} is by {', '.join(dims)}: give these, and only these.")
+    there = labels(base, dims)
+    for dim, label in named.items():
+        if label not in there[dim]:
+            raise OptionError(f"{dim} {label!r}: {base.name} has {', '.join(there[dim])}.")
+    weight = np.zeros([len(there[dim]) for dim in dims])
+    weight[tuple(there[dim].index(named[dim]) for dim in dims)] = 1.0
+    field, unit = LEVERS[lever]
+    by_lever = Linearised(solution).reverse({outcome: _public(weight)})
+    values = _public(np.asarray(getattr(by_lever, field)))
+    out = labelled(base, values, DIMS[lever], f"per unit of {unit}")
+    return out.rename("_".join(["d", outcome, *(named[dim] for dim in dims)]))
+
+
+def response(solution: Solution, direction: Shock | xr.DataArray) -> xr.Dataset:
+    """Derivatives of all outcomes along a direction: of tariffs (exporter, importer[, sector]), or of anything
+    that a `Shock` holds, there as changes per unit (of logs for trade costs, productivity and labour).
+
+    Forward mode: one linear solve for all outcomes. Raises `ShockError` for labels that are missing or unknown.
+    """
+    base = solution.base
+    if isinstance(direction, xr.DataArray):
+        direction = Shock(tariff=direction)
+    moved = {
+        LEVERS[name][0]: _public(values)
+        for name, values in laid_out(base, direction).items()
+        if values is not None
+    }
+    _, found = Linearised(solution).forward(_nothing(_levers(solution))._replace(**moved))
     return xr.Dataset(
-        {k: labelled(base, v, ("economy",), "per unit of the direction") for k, v in moved.items()}
+        {
+            name: labelled(base, _public(values), OUTCOMES[name], "per unit of the direction")
+            for name, values in found.items()
+        }
     )
 
 
-def _check(outcome: str) -> None:
-    if outcome not in OUTCOMES:
-        raise OptionError(f"outcome {outcome!r}: give one of {', '.join(OUTCOMES)}.")
+def _public(values: Float) -> Float:
+    """Flows from the model's layout (sector, importer, exporter) to the public one, or back; others as they are."""
+    return np.ascontiguousarray(values.transpose(2, 1, 0)) if values.ndim == 3 else values
 
 
 def _levers(s: Solution) -> Levers:
@@ -272,17 +326,17 @@ _evaluate = _compiled(evaluate)
 
 
 @_compiled
-def _forward(rules: Rules, fixed: Fixed, x: Levers, z: State, dx: Levers, dz: State) -> Any:
+def _forward(which: Which, fixed: Fixed, x: Levers, z: State, dx: Levers, dz: State) -> Any:
     """Residual and outcomes along a direction of levers and state."""
-    return jax.jvp(partial(evaluate, rules, fixed), (x, z), (dx, dz))[1]
+    return jax.jvp(partial(evaluate, which, fixed), (x, z), (dx, dz))[1]
 
 
 @_compiled
 def _reverse(
-    rules: Rules, fixed: Fixed, x: Levers, z: State, residual: State, weights: dict[str, Array]
+    which: Which, fixed: Fixed, x: Levers, z: State, residual: State, weights: dict[str, Array]
 ) -> Any:
     """Weights on residual and outcomes, pulled back to levers and state."""
-    return jax.vjp(partial(evaluate, rules, fixed), x, z)[1]((residual, weights))
+    return jax.vjp(partial(evaluate, which, fixed), x, z)[1]((residual, weights))
 
 
 def _at_kernel(rules: Rules, p: Parameters, kernel: Array, net: Array, g: Array, z: State) -> State:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from entrepot.equilibrium.options import Float
+from entrepot.equilibrium.options import Float, is_number, numbers
 from entrepot.errors import OptionError, Unresolved
 from entrepot.world import World
 
@@ -79,14 +79,20 @@ def resolve(given: str | float | Mapping[str, float] | Sequence[float], world: W
         if unknown or missing:
             what = f"{unknown[0]}: no sector of {world.name}" if unknown else f"lacks sector {missing[0]}"
             raise OptionError(f"option elasticity: {what}; give every sector, or `*` for all others.")
-        return _positive([given.get(s, given.get("*")) for s in sectors], sectors), "given by sector"
-    if isinstance(given, (int, float)):
+        by_sector = numbers("option elasticity", {s: given.get(s, given.get("*")) for s in sectors})
+        return _positive(by_sector, sectors), "given by sector"
+    if is_number(given):
         return _positive(np.full(len(sectors), given), sectors), f"uniform {given:g}"
+    if not isinstance(given, Sequence | np.ndarray):
+        raise OptionError(
+            f"option elasticity: found {given!r}; give a set's name, a number, or numbers by sector."
+        )
     if len(given) != len(sectors):
         raise OptionError(
             f"option elasticity: {len(given)} numbers, {world.name} has {len(sectors)} sectors; give one each."
         )
-    return _positive(given, sectors), "given by sector"
+    by_sector = numbers("option elasticity", dict(zip(sectors, given, strict=True)))
+    return _positive(by_sector, sectors), "given by sector"
 
 
 def draw(name: str, sectors: Sequence[str], rng: np.random.Generator) -> Float:

@@ -88,11 +88,11 @@ def counterfactual(
     solver = base.options.solver
     methods = {"auto": ("anderson",), "anderson": ("anderson",), "newton": ("newton",)}[solver]
     with np.errstate(all="ignore"):
-        s = _attempt(base, ch, guess, methods, inverse or base.approximate_inverse)
+        s = good = _attempt(base, ch, guess, methods, inverse or base.approximate_inverse)
         if solver == "auto" and not s.residual <= base.options.tolerance:
-            s = _along_path(base, ch, s)
+            s, good = _along_path(base, ch, s)
     if not s.residual <= base.options.tolerance:
-        raise NotConverged(_failure(s))
+        raise NotConverged(_failure(s, good))
     if base.rules.revenue == "tax_relief" and s.market.relief.max() >= MOST_RELIEF:
         worst = base.economies[int(np.argmax(s.market.relief))]
         raise NotConverged(
@@ -124,23 +124,25 @@ def _attempt(
     return Solution(base, parameters, kernel, sums, tariff, state, result, found.residual, steps, method)
 
 
-def _along_path(base: Base, ch: Change, failed: Solution) -> Solution:
-    """Follow the equilibrium from no change to the whole change, with steps that shrink where one fails."""
+def _along_path(base: Base, ch: Change, failed: Solution) -> tuple[Solution, Solution]:
+    """Follow the equilibrium from no change to the whole change, with steps that shrink where one fails.
+
+    The last attempt, which is the solution or what stopped the path, and the last that succeeded.
+    """
     reached, width, steps = 0.0, 0.5, failed.steps
     state, inverse = None, base.approximate_inverse
-    last = failed
+    last = good = failed
     while reached < 1 and width >= SHORTEST_STEP:
         share = min(1.0, reached + width)
-        s = _attempt(base, part(base, ch, share), state, ("anderson", "newton"), inverse)
-        steps += s.steps
-        if s.residual <= base.options.tolerance:
-            reached, last, state, width = share, s, s.state, 2 * width
-            here = s.parameters._replace(spending=s.spending(), wage_income=s.wage_income())
-            inverse = preconditioner(here, s.trade_share(), base.input_coefficient)
+        last = _attempt(base, part(base, ch, share), state, ("anderson", "newton"), inverse)
+        steps += last.steps
+        if last.residual <= base.options.tolerance:
+            reached, good, state, width = share, last, last.state, 2 * width
+            here = good.parameters._replace(spending=good.spending(), wage_income=good.wage_income())
+            inverse = preconditioner(here, good.trade_share(), base.input_coefficient)
         else:
             width /= 2
-    residual = last.residual if reached >= 1 else failed.residual
-    return last._replace(steps=steps, method="path", residual=residual, reached=reached)
+    return last._replace(steps=steps, method="path", reached=reached), good
 
 
 def rebased(s: Solution) -> Base:
@@ -283,29 +285,26 @@ def residual_size(z: State, r: State) -> float:
     return float(max(misses)) if all(map(isfinite, misses)) else inf
 
 
-def _failure(s: Solution) -> str:
-    """Which equation is worst, where, and what may help."""
+def _failure(s: Solution, good: Solution) -> str:
+    """Which equation is worst, where, and what may help; `good` is the last equilibrium on the way."""
     base, p, z, m = s.base, s.parameters, s.state, s.market
-    relative = np.abs(m.residual.spending) / np.maximum(z.spending, SMALL_CELL)
-    poor = s.state.spending.sum(axis=1)
-    if (
-        s.method == "path"
-        and (worst := int(np.argmin(poor))) >= 0
-        and poor[worst] < POOR
-        and p.transfer[worst] < 0
-    ):
+    beyond = f" beyond {100 * s.reached:.0f} % of the change" if s.reached > 0 else ""
+    left = good.state.spending.sum(axis=1)
+    poorest = int(np.argmin(left))
+    if s.method == "path" and left[poorest] < POOR and p.transfer[poorest] < 0:
         return (
-            f"{base.name}: no equilibrium found beyond {100 * s.reached:.0f} % of the change: {base.economies[worst]} "
-            f"must give away a surplus of {-p.transfer[worst]:.4g} USD, and what it can still earn leaves it "
-            f"{100 * poor[worst]:.1f} % of its spending. Use option deficits = balanced, or a smaller shock."
+            f"{base.name}: no equilibrium found{beyond}: {base.economies[poorest]} must give away a surplus of "
+            f"{-p.transfer[poorest]:.4g} USD, and what it can still earn leaves it {100 * left[poorest]:.1f} % of "
+            "its spending. Use option deficits = balanced, or a smaller shock."
         )
+    relative = np.abs(m.residual.spending) / np.maximum(z.spending, SMALL_CELL)
     cells = np.maximum(np.abs(m.residual.cost), relative)
     cells = np.where(np.isfinite(cells), cells, np.inf)
     wages = np.where(np.isfinite(m.residual.wage), np.abs(m.residual.wage), np.inf)
     i = int(np.argmax(np.maximum(cells.max(axis=1), wages)))
     k = int(np.argmax(cells[i]))
     return (
-        f"{base.name}: no equilibrium found; after {s.steps} sweeps the worst equation still misses by "
+        f"{base.name}: no equilibrium found{beyond}; after {s.steps} sweeps the worst equation still misses by "
         f"{s.residual:.3g} (tolerance {base.options.tolerance:g}), at economy {base.economies[i]}, sector "
         f"{base.sectors[k]} (elasticity {p.elasticity[k]:g}). Try option most_steps, a smaller shock, "
         "or check that economy's data."

@@ -192,7 +192,10 @@ def welfare(xp: Any, p: Parameters, z: State, m: Market, base_income: Array) -> 
     """Welfare hat (N,): real income, net of the disutility of labour where it is supplied elastically.
 
     W_i = d_i I_hat_i / P_i + (1 - d_i) w_i L_i / P_i,  d_i = I_i / ( I_i - kappa/(1+kappa) (1 - tau'_i) Y_i )
-    (ILMS, definition of welfare); with kappa = 0 it is real income, CP (15).
+    (ILMS, definition of welfare); with kappa = 0 it is real income, CP (15). The weight d has the relief of the
+    new equilibrium on base labour income, as in the published code; with revenue as tax relief two changes one
+    after the other therefore differ a little from both at once, and the formula may leave its domain (hats of
+    zero or less) under large subsidies.
     """
     weight = p.labour_supply / (1 + p.labour_supply) * (1 - m.relief) * p.wage_income
     d = base_income / (base_income - weight)

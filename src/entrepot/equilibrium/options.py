@@ -3,8 +3,9 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import xarray as xr
@@ -21,6 +22,8 @@ DEFICITS = ("world_share", "fixed", "balanced", "zero")
 NUMERAIRES = ("income", "wages", "prices")
 REVENUES = ("lump_sum", "tax_relief")
 SOLVERS = ("auto", "anderson", "newton")
+LOOSEST = 1e-4
+"""Tolerance above which a solution is none: markets would miss by what tariffs move."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class Options:
       publish as the welfare change. For large tariff cuts the two are far apart.
     * `residual_claimant`: an economy to whose labour income transfers that don't sum to zero are booked. Its
       market doesn't clear then. Only there to reproduce a published slip (ILMS Table 10, cases 2 and 4).
-    * `solver`, `tolerance`, `most_steps`: `auto` accelerates the fixed point (Anderson) and falls back on
-      Newton–Krylov; a solution is one whose market-clearing equations all hold to the tolerance.
+    * `solver`, `tolerance`, `most_steps`: `auto` accelerates the fixed point (Anderson) and falls back on a path
+      of growing changes with Newton–Krylov at its points; `anderson` and `newton` are one of them alone, to
+      compare: each solves less. A solution is one whose market-clearing equations all hold to the tolerance.
     """
 
     elasticity: str | float | Mapping[str, float] | Sequence[float] = "world"
@@ -77,10 +81,22 @@ class Options:
         _one_of("base", self.base, ("auto", "observed", "solved"))
         _one_of("welfare", self.welfare, ("exact", "first_order"))
         _one_of("solver", self.solver, SOLVERS)
-        for name, least in (("pass_through", 0.0), ("firm_dispersion", 0.0), ("tolerance", 0.0)):
+        for name, most in (
+            ("pass_through", np.inf),
+            ("firm_dispersion", np.inf),
+            ("tolerance", LOOSEST),
+            ("most_steps", np.inf),
+        ):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not value > least:
-                raise OptionError(f"option {name}: found {value!r}; give a number above {least:g}.")
+            if not is_number(value) or not 0 < value <= most:
+                limit = "" if most == np.inf else f" and at most {most:g}"
+                raise OptionError(f"option {name}: found {value!r}; give a number above 0{limit}.")
+        if self.most_steps != int(self.most_steps):
+            raise OptionError(f"option most_steps: found {self.most_steps!r}; give a whole number.")
+        if self.deficits == "zero" and self.base == "observed":
+            raise OptionError(
+                "option base: observed has the deficits that option deficits = zero removes first; use base = solved."
+            )
 
     def changed(self, **overrides: Any) -> "Options":
         """A copy with some options replaced.
@@ -91,8 +107,8 @@ class Options:
         return replace(self, **overrides)
 
 
-def read_options(path: Path) -> Options:
-    """Options from a TOML file whose keys are the fields of `Options`.
+def read_options(path: Path, over: Options | None = None) -> Options:
+    """Options from a TOML file whose keys are the fields of `Options`, laid over others (else the defaults).
 
     Raises `OptionError` naming the file where it is no TOML or has a key that is no option.
     """
@@ -102,7 +118,7 @@ def read_options(path: Path) -> Options:
         raise OptionError(f"{path}: can't be read as TOML: {error}.") from None
     _known(given, str(path))
     try:
-        return Options(**given)
+        return (over or Options()).changed(**given)
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from None
 
@@ -120,9 +136,9 @@ def by_economy(name: str, given: ByEconomy, economies: Sequence[str], *, least: 
         if unknown or missing:
             what = f"{', '.join(unknown)}: no economy of the world" if unknown else f"lacks {missing[0]}"
             raise OptionError(f"option {name}: {what}; give every economy, or `*` for all others.")
-        values = np.array([given.get(c, given.get("*")) for c in economies], dtype=np.float64)
+        values = numbers(f"option {name}", {c: given.get(c, given.get("*")) for c in economies})
     else:
-        values = np.full(len(economies), given, dtype=np.float64)
+        values = np.full(len(economies), numbers(f"option {name}", {"all": given}))
     bad = np.flatnonzero(~((values >= least) & (values < below)))
     if bad.size:
         raise OptionError(
@@ -130,6 +146,19 @@ def by_economy(name: str, given: ByEconomy, economies: Sequence[str], *, least: 
             f"give a number of at least {least:g} and below {below:g}."
         )
     return values
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether something is a number; true and false aren't."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def numbers(what: str, given: Mapping[str, Any]) -> Float:
+    """Values as an array, in order. Raises `OptionError` naming the first that is no number."""
+    for label, value in given.items():
+        if not is_number(value):
+            raise OptionError(f"{what}: {label} has {value!r}; give a number.")
+    return np.array(list(given.values()), dtype=np.float64)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -111,7 +111,9 @@ def economy_percent(s: Solution, before: Totals, after: Totals) -> dict[str, Flo
         parts = decomposition(s, base.flow(), s.flow(), detail=False)
         welfare = parts["terms_of_trade_pct"][0] + parts["volume_of_trade_pct"][0]
     else:
-        welfare = 100 * (model.welfare(np, p, s.state, m, base.income) - 1)
+        hat = model.welfare(np, p, s.state, m, base.income)
+        # Large subsidies paid by income tax take the formula out of its domain: unknown, not minus 289 percent.
+        welfare = 100 * (np.where(hat > 0, hat, np.nan) - 1)
     return {
         "welfare_pct": welfare,
         "real_wage_pct": 100 * np.expm1(s.state.wage - m.log_cpi),

@@ -21,6 +21,7 @@ is left to the acceleration.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from entrepot.equilibrium.model import Array, Parameters, State
 from entrepot.equilibrium.options import Float
@@ -33,7 +34,7 @@ LONGEST_STEP = 0.5
 """Largest change of a log wage in one step: a hat of 1.6, beyond which the linear picture is wrong anyway."""
 
 ALONE = 1e-12
-"""Share of sales abroad below which an economy counts as one that doesn't trade."""
+"""Share of sales below which trade counts as none, and weight of sectors that compete with nobody."""
 
 EXACT_BELOW = 3e7
 """Cells (N^3 S) up to which cross-price effects are summed by sector rather than on aggregate trade."""
@@ -131,7 +132,8 @@ def _one_sector(p: Parameters, share: Float, input_coefficient: Float | None) ->
     purchased = p.foreign_share * spent.sum(axis=0)
     earned, elastic, own = _sold(p, share, sold, added, purchased)
     used, used_elastic, _ = _sold(p, share, sold, 1 - added, 0 * purchased)
-    b = (added * sales).sum(axis=1) / sales.sum(axis=1)
+    tiny = np.finfo(float).tiny
+    b = (added * sales).sum(axis=1) / np.maximum(sales.sum(axis=1), tiny)
     mu = inputs.sum(axis=1) / spent.sum(axis=0)
     income = final.sum(axis=1)
     s_w = p.wage_income / income
@@ -174,11 +176,19 @@ def _one_sector(p: Parameters, share: Float, input_coefficient: Float | None) ->
             ],
         ]
     )
-    # Who trades with nobody may have any wage: it keeps its own.
-    alone = np.flatnonzero(earned.sum(axis=1) - np.diagonal(earned) < ALONE)
-    jacobian[alone, alone] -= 1
+    # Blocs that don't trade with each other may have any wages relative to each other: one in each is held.
+    first = np.unique(_blocs((earned > ALONE) | (earned.T > ALONE)))[1:]
+    jacobian[first, first] -= 1
     home = 1 - np.stack([(1 - b) * np.diagonal(price_of_inputs), mu * np.diagonal(used)])
-    return jacobian, own + ALONE * sales, home
+    return jacobian, own + ALONE * p.spending, home
+
+
+def _blocs(trade: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The first economy of the bloc of each, as it can be reached through partners (N,)."""
+    reached = trade | np.eye(len(trade), dtype=bool)
+    for _ in range(len(trade).bit_length()):  # paths twice as long each time
+        reached = (reached.astype(np.float32) @ reached.astype(np.float32)) > 0
+    return np.asarray(np.argmax(reached, axis=1))
 
 
 def _sold(

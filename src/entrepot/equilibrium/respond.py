@@ -6,7 +6,7 @@ welfare change of its members, weighted with their base labour income. Gradients
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -100,11 +100,52 @@ def optimal(
     `by` is how they may differ: one `uniform` rate, by `partner`, by `sector`, by `partner_sector`. Tariffs
     of the government's own on its own members' goods are not touched. `sectors` limits what is taxed.
 
+    Welfare is the exact one, whatever option `welfare` reports. A rate on goods that aren't imported is NaN.
+
     Raises `OptionError` for bad bounds or codes, `NotConverged` where the search fails.
     """
-    base = ready(world, options, **overrides)
+    base = _exact(ready(world, options, **overrides))
     chosen = who if isinstance(who, Government) else government(base, who)
     return _optimum(base, chosen, change(base, shock), _instruments(base, chosen, by, bounds, sectors), None)
+
+
+def answered(
+    world: World | Base,
+    leader: str | Government,
+    others: Sequence[str | Government],
+    *,
+    by: By = "uniform",
+    bounds: tuple[float, float] = (0.0, 2.0),
+    shock: Shock | xr.DataArray | None = None,
+    options: Options | None = None,
+    **overrides: Any,
+) -> dict[str, Optimum]:
+    """The leader's optimal tariffs, each other government's best response to them, and the world with all of them.
+
+    Rates, slopes and steps are those of each government's own choice (the leader's before it is answered, the
+    others' to the leader alone); `tariff`, `result` and `welfare_pct` are those of the world with all tariffs. Raises
+    as `optimal`.
+    """
+    base = _exact(ready(world, options, **overrides))
+    first = optimal(base, leader, by=by, bounds=bounds, shock=shock)
+    found = {first.government.name: first}
+    ch = change(base, shock)
+    together = first.tariff.copy(deep=True)
+    for other in others:
+        best = optimal(base, other, by=by, bounds=bounds, shock=_with_tariff(shock, first.tariff))
+        found[best.government.name] = best
+        members = {"importer": list(best.government.members)}
+        together.loc[members] = best.tariff.sel(members)
+    tariff = np.ascontiguousarray(together.values.transpose(2, 1, 0))
+    s = counterfactual(base, ch._replace(tariff=tariff))
+    hat = model.welfare(np, s.parameters, s.state, s.market, base.income)
+    result = dataset(s, flows=False)
+    return {
+        name: o._replace(
+            tariff=together, result=result, welfare_pct=100 * float(_weights(base, o.government) @ hat - 1)
+        )
+        for name, o in found.items()
+    }
 
 
 def nash(
@@ -122,7 +163,7 @@ def nash(
     Each optimum holds the tariffs of all governments. Raises `NotConverged` where best responses don't
     settle, with the government that still moves.
     """
-    base = ready(world, options, **overrides)
+    base = _exact(ready(world, options, **overrides))
     players = [g if isinstance(g, Government) else government(base, g) for g in governments]
     taken = [m for g in players for m in g.members]
     if len(set(taken)) < len(taken):
@@ -136,7 +177,7 @@ def nash(
         for g in players:
             best = _optimum(base, g, ch, tools[g.name], rates[g.name])
             new, old = best.rates.values.ravel(), rates[g.name]
-            shift = np.inf if old is None else float(np.abs(new - old).max())
+            shift = np.inf if old is None else float(np.nanmax(np.abs(new - old), initial=0.0))
             moved, mover = max((moved, mover), (shift, g.name))
             rates[g.name], found[g.name] = new, best
             ch = ch._replace(tariff=np.ascontiguousarray(best.tariff.values.transpose(2, 1, 0)))
@@ -212,19 +253,20 @@ def _instruments(
 
 def _optimum(base: Base, g: Government, ch: Change, tools: _Instruments, first: Float | None) -> Optimum:
     """Maximise log welfare over the rates, within bounds, by L-BFGS-B with exact gradients."""
-    n = len(base.economies)
-    weight = np.zeros(n)
-    at = [base.economies.index(m) for m in g.members]
-    weight[at] = base.parameters.wage_income[at] / base.parameters.wage_income[at].sum()
+    weight, n = _weights(base, g), len(base.economies)
     shape = (len(base.sectors), n, n)
     start_tariff = ch.tariff if ch.tariff is not None else base.tariff
     current = np.zeros(shape) if start_tariff is None else start_tariff
     count = int(tools.which.max()) + 1
+    imports = np.bincount(tools.which, _taxed(base, tools), minlength=count)
+    taxes = imports > 0  # a rate on nothing is no choice: unknown, and left as it is
+    taxed = taxes[tools.which]
+    cells = tuple(at[taxed] for at in tools.cells)
     last: dict[str, Solution] = {}
 
     def solved(rates: Float) -> Solution:
         tariff = current.copy()
-        tariff[tools.cells] = rates[tools.which]
+        tariff[cells] = rates[tools.which[taxed]]
         guess = last["solution"].state if last else None
         last["solution"] = counterfactual(base, ch._replace(tariff=tariff), guess=guess)
         return last["solution"]
@@ -242,9 +284,9 @@ def _optimum(base: Base, g: Government, ch: Change, tools: _Instruments, first: 
     if first is None:
         seen = np.bincount(tools.which, current[tools.cells], minlength=count) / np.bincount(tools.which)
         first = np.clip(seen + 0.05, tools.lower, tools.upper)
+    first = np.where(np.isnan(first), tools.lower, first)
     # Curvature goes with what a rate taxes: in units of the root of base imports the problem is well scaled,
     # without that the search spends hundreds of steps on partners that hardly trade.
-    imports = np.bincount(tools.which, _taxed(base, tools), minlength=count)
     unit = np.sqrt(np.maximum(imports / imports.sum(), LEAST_SHARE))
 
     def scaled(x: Float) -> tuple[float, Float]:
@@ -276,12 +318,34 @@ def _optimum(base: Base, g: Government, ch: Change, tools: _Instruments, first: 
     return Optimum(
         g,
         tariff,
-        by_rate(rates, "fraction of value before duty"),
+        by_rate(np.where(taxes, rates, np.nan), "fraction of value before duty"),
         dataset(solution, flows=False),
         100 * float(np.expm1(-value)),
         by_rate(-slope, "log welfare per unit of tariff"),
         int(search.nfev),
     )
+
+
+def _exact(base: Base) -> Base:
+    """The base with exact welfare: a government aims at it, not at its first-order parts."""
+    return (
+        base
+        if base.options.welfare == "exact"
+        else replace(base, options=base.options.changed(welfare="exact"))
+    )
+
+
+def _with_tariff(shock: Shock | xr.DataArray | None, tariff: xr.DataArray) -> Shock:
+    """A shock with other tariffs."""
+    return replace(shock, tariff=tariff) if isinstance(shock, Shock) else Shock(tariff=tariff)
+
+
+def _weights(base: Base, g: Government) -> Float:
+    """Weights of economies in a government's aim (N,): base labour income of its members."""
+    weight = np.zeros(len(base.economies))
+    at = [base.economies.index(m) for m in g.members]
+    weight[at] = base.parameters.wage_income[at] / base.parameters.wage_income[at].sum()
+    return weight
 
 
 def _taxed(base: Base, tools: _Instruments) -> Float:

@@ -1,5 +1,6 @@
 """A change to a world, given by labels and checked against it before anything is computed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,14 @@ from entrepot.equilibrium.options import Float
 from entrepot.errors import ShockError
 
 FLOW = ("exporter", "importer", "sector")
+DIMS = {
+    "tariff": FLOW,
+    "trade_cost": FLOW,
+    "productivity": ("economy", "sector"),
+    "labour": ("economy",),
+    "deficit": ("economy",),
+}
+"""What can be changed, and along which dimensions."""
 
 
 @dataclass(frozen=True)
@@ -56,27 +65,33 @@ def change(base: Base, shock: "Shock | xr.DataArray | Change | None") -> Change:
         shock = Shock()
     if isinstance(shock, xr.DataArray):
         shock = Shock(tariff=shock)
-    economies = {"exporter": base.economies, "importer": base.economies, "economy": base.economies}
-    labels = economies | {"sector": base.sectors}
-
-    def laid(name: str, dims: tuple[str, ...]) -> Float | None:
-        array = getattr(shock, name)
-        return None if array is None else _laid_out(base.name, name, array, dims, labels)
-
-    tariff, cost = laid("tariff", FLOW), laid("trade_cost", FLOW)
+    given = laid_out(base, shock)
+    tariff, cost, productivity, labour, transfer = (given[name] for name in DIMS)
     if tariff is not None:
         _check_tariff(base, tariff)
-    productivity, labour = laid("productivity", ("economy", "sector")), laid("labour", ("economy",))
     for name, values in (("trade_cost", cost), ("productivity", productivity), ("labour", labour)):
         if values is not None and not np.all(values > 0):
             raise ShockError(
                 f"shock {name}: {values.min():g} for {_cell(base, values)}: changes are factors above zero "
                 "(1 for none, 1.1 for ten percent more)."
             )
-    transfer = laid("deficit", ("economy",))
     if transfer is not None:
         _check_transfer(base, transfer)
     return Change(_flows(tariff), _flows(cost), productivity, labour, transfer)
+
+
+def laid_out(base: Base, shock: Shock) -> dict[str, Float | None]:
+    """The arrays of a shock on all of their `DIMS`, in the base's order, by name; nothing else is checked.
+
+    Raises `ShockError` for labels that are missing or unknown, and values that aren't numbers.
+    """
+    economies = {"exporter": base.economies, "importer": base.economies, "economy": base.economies}
+    labels = economies | {"sector": base.sectors}
+    arrays = {name: getattr(shock, name) for name in DIMS}
+    return {
+        name: None if array is None else _laid_out(base.name, name, array, DIMS[name], labels)
+        for name, array in arrays.items()
+    }
 
 
 def part(base: Base, ch: Change, share: float) -> Change:
@@ -86,7 +101,9 @@ def part(base: Base, ch: Change, share: float) -> Change:
         old = 0.0 if base.tariff is None else np.log1p(base.tariff)
         tariff = np.expm1(old + share * (np.log1p(tariff) - old))
     own = base.parameters.transfer
-    transfer = np.zeros_like(own) if base.options.deficits == "balanced" else ch.transfer
+    transfer = ch.transfer
+    if transfer is None and base.options.deficits == "balanced":
+        transfer = np.zeros_like(own)
     cost, productivity, labour = (
         None if factor is None else factor**share for factor in (ch.trade_cost, ch.productivity, ch.labour)
     )
@@ -99,7 +116,7 @@ def _flows(values: Float | None) -> Float | None:
     return None if values is None else np.ascontiguousarray(values.transpose(2, 1, 0))
 
 
-def _laid_out(world: str, name: str, array: xr.DataArray, dims: tuple[str, ...], labels: Any) -> Float:
+def _laid_out(world: str, name: str, array: xr.DataArray, dims: Sequence[str], labels: Any) -> Float:
     """The array on all of `dims`, in the order of the labels."""
     if not isinstance(array, xr.DataArray):
         raise ShockError(f"shock {name}: give a labelled array (xarray.DataArray) with dimensions {dims}.")

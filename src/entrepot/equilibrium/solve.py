@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from entrepot.equilibrium.base import Base, prepare
@@ -64,5 +63,5 @@ def solved_base(base: Base) -> Base:
 
     Raises `NotConverged`.
     """
-    zero = base.options.deficits == "zero"
-    return rebased(counterfactual(base, Change(transfer=np.zeros(len(base.economies)) if zero else None)))
+    own = base.parameters.transfer
+    return rebased(counterfactual(base, Change(transfer=0 * own if base.options.deficits == "zero" else own)))

@@ -1,8 +1,9 @@
 """Thousands of scenarios: drawn elasticities, any executor, results on disk as they come, resumed after a kill.
 
-The store is a folder of Parquet files, one per piece of work, at `scenario=NAME/draws-FIRST-LAST.parquet`
+The store is a folder of Parquet files, one per piece of work, at `scenario=NAME/draws-FIRST.parquet`
 (the layout that polars, DuckDB and Spark read as one partitioned table), and `sweep.json`, which says what the
-store holds. A file appears whole or not at all: what is there is done, what isn't is computed again.
+store holds. A file appears whole or not at all: what is there is done, what isn't is computed again. A longer sweep
+replaces the files that hold fewer draws than it wants; a shorter one leaves what is there.
 """
 
 import hashlib
@@ -82,11 +83,16 @@ def sweep(
     `concurrent.futures`; by default `workers` processes. Rows are scenario x draw x economy; `status` is
     `converged` or the reason why there are no numbers.
 
-    Raises `OptionError` for a scenario's name that is no file name, or a store that holds another sweep.
+    Raises `OptionError` for a scenario's name that is no file name, elasticities given beside a set to draw from,
+    or a store that holds another sweep.
     """
-    job = Job(
-        world, (options or Options()).changed(**overrides), draw_from, seed, _mark(world.data.data_vars)
-    )
+    chosen = (options or Options()).changed(**overrides)
+    if draw_from is not None and chosen.elasticity not in ("world", draw_from):
+        raise OptionError(
+            f"option elasticity: {chosen.elasticity!r}, and draw_from = {draw_from}: draws replace elasticities; "
+            "give one."
+        )
+    job = Job(world, chosen, draw_from, seed, _mark(world.data.data_vars))
     central = _central(job)
     for name, shock in shocks.items():
         if not NAME.fullmatch(name):
@@ -97,7 +103,7 @@ def sweep(
             f"draws = {draws}: give one or more, and draw_from with a set of elasticities for many."
         )
     _claim(store, job, shocks)
-    todo = [p for p in pieces(shocks, draws, store) if not p.file.exists()]
+    todo = [p for p in pieces(shocks, draws, store) if not _done(p)]
     if todo:
         if executor is not None:
             _run(executor, job, todo, progress=progress)
@@ -112,19 +118,26 @@ def pieces(shocks: Mapping[str, Shock | xr.DataArray | None], draws: int, store:
     """The work of a sweep in files; the same sweep always has the same files."""
     for name, shock in shocks.items():
         for first in range(0, draws, PIECE):
-            # Named by the piece's place alone, so that a longer sweep continues a shorter one.
             some = tuple(range(first, min(first + PIECE, draws)))
-            file = store / f"scenario={name}" / f"draws-{some[0]:06d}-{some[-1]:06d}.parquet"
-            yield Piece(name, shock, some, file)
+            yield Piece(name, shock, some, store / f"scenario={name}" / f"draws-{first:06d}.parquet")
+
+
+def _done(piece: Piece) -> bool:
+    """Whether a piece's file holds all its draws."""
+    if not piece.file.exists():
+        return False
+    held: int = (
+        pl.scan_parquet(piece.file, hive_partitioning=False).select(pl.col("draw").max()).collect().item()
+    )
+    return held >= piece.draws[-1]
 
 
 def read(store: Path) -> pl.DataFrame:
-    """All finished results of a store, in the order of scenario, draw and economy as first solved."""
+    """All finished results of a store, by scenario, draw and economy."""
     files = sorted(store.glob("scenario=*/draws-*.parquet"))
     if not files:
         raise OptionError(f"{store}: no finished results of a sweep here.")
-    table = pl.concat([pl.read_parquet(f, hive_partitioning=False) for f in files])
-    return table.unique(["scenario", "draw", "economy"], keep="first", maintain_order=True)
+    return pl.concat([pl.read_parquet(f, hive_partitioning=False) for f in files])
 
 
 def bands(
@@ -136,11 +149,17 @@ def bands(
     """Quantiles of every outcome over draws, one row per group, and the share of draws that converged."""
     good = pl.col("status") == "converged"
     spread = [
-        pl.col(name).filter(good).quantile(q, interpolation="linear").alias(f"{name}_q{round(100 * q):02d}")
+        pl.col(name).filter(good).quantile(q, interpolation="linear").alias(f"{name}_q{_percent(q)}")
         for name in OUTCOMES
         for q in quantiles
     ]
     return table.group_by(list(by), maintain_order=True).agg(good.mean().alias("converged"), *spread)
+
+
+def _percent(quantile: float) -> str:
+    """05 for 0.05, 2.5 for 0.025."""
+    percent = round(100 * quantile, 6)
+    return f"{percent:02.0f}" if percent == round(percent) else f"{percent:g}"
 
 
 def _run(executor: Executor, job: Job, todo: list[Piece], *, progress: bool) -> None:

@@ -13,8 +13,11 @@ from entrepot.errors import ShockError
 from entrepot.world import World
 
 COLUMNS = ("importer", "exporter", "sector", "rate")
+HIGHEST_FRACTION = 5.0
+"""Above it a rate needs its percent sign: 20 for 20 percent is the commonest mistake there is."""
+
 HIGHEST_RATE = 20.0
-"""A rate above 2,000 percent on a whole sector is taken for percent written as a fraction."""
+"""The highest rate that is taken for one, 2,000 percent."""
 
 
 class _Row(NamedTuple):
@@ -23,7 +26,7 @@ class _Row(NamedTuple):
     exporters: list[int]
     sectors: list[int]
     rate: float
-    wildcards: int
+    openness: tuple[int, int]  # how many wildcards, how many groups
 
 
 def read_tariffs(path: Path, world: World, *, over: Float | None = None) -> xr.DataArray:
@@ -31,39 +34,39 @@ def read_tariffs(path: Path, world: World, *, over: Float | None = None) -> xr.D
 
     Columns `importer,exporter[,sector],rate`; codes are the world's, or a group of economies (EU27); `*` or a
     missing sector stands for all. Rates are fractions (0.2) or percent with its sign (20%). Cells that no row
-    names keep `over`, or the world's own duties. A row with fewer wildcards goes before one with more.
+    names keep `over`, or the world's own duties. A row with fewer wildcards goes before one with more, and of
+    two with as many the one with fewer groups.
 
     Raises `ShockError` naming file and line for unknown codes, rates that aren't, rows that stand twice or
     contradict each other.
     """
     rows = _rows(path, world)
     tariff = np.array(world.tariff.values if over is None else over)
-    line_of = np.zeros(tariff.shape, dtype=np.int32)
-    most_open = max((row.wildcards for row in rows), default=0)
-    for wildcards in range(most_open, -1, -1):
-        line_of[:] = 0
-        for row in (r for r in rows if r.wildcards == wildcards):
-            _lay(path, world, row, tariff, line_of)
-    return world.tariff.copy(data=tariff)
-
-
-def _lay(path: Path, world: World, row: _Row, tariff: Float, line_of: np.ndarray) -> None:
-    """Write one row's rate; another row of the same wildcards may not have written a different one."""
-    cells = np.ix_(row.exporters, row.importers, row.sectors)
-    away = np.asarray(row.exporters)[:, None, None] != np.asarray(row.importers)[None, :, None]
-    away = np.broadcast_to(away, tariff[cells].shape)
-    clash = away & (line_of[cells] > 0) & (tariff[cells] != row.rate)
-    if clash.any():
-        at = np.argwhere(clash)[0]
-        earlier = int(line_of[cells][tuple(at)])
+    line_of, contradicts = np.zeros(tariff.shape, dtype=np.int32), np.zeros(tariff.shape, dtype=np.int32)
+    for openness in sorted({row.openness for row in rows}, reverse=True):
+        here = np.zeros(tariff.shape, dtype=np.int32)
+        for row in (r for r in rows if r.openness == openness):
+            cells = np.ix_(row.exporters, row.importers, row.sectors)
+            home = np.asarray(row.exporters)[:, None, None] == np.asarray(row.importers)[None, :, None]
+            # Of two rows as open the later stands, as long as no narrower one settles what they say.
+            against = np.where(
+                tariff[cells] != row.rate, here[cells], np.where(here[cells], contradicts[cells], 0)
+            )
+            for array, value in (
+                (contradicts, against),
+                (tariff, row.rate),
+                (line_of, row.line),
+                (here, row.line),
+            ):
+                array[cells] = np.where(home, array[cells], value)
+    if contradicts.any():
+        i, n, k = np.argwhere(contradicts)[0]
         raise ShockError(
-            f"{path}: lines {earlier} and {row.line} both set the tariff of "
-            f"{world.economies[row.importers[at[1]]]} on {world.economies[row.exporters[at[0]]]} in "
-            f"{world.sectors[row.sectors[at[2]]]}, to {tariff[cells][tuple(at)]:g} and {row.rate:g}; "
-            "keep one, or write a row for that cell."
+            f"{path}: lines {contradicts[i, n, k]} and {line_of[i, n, k]} both set the tariff of "
+            f"{world.economies[n]} on {world.economies[i]} in {world.sectors[k]}, to different rates; keep one, or "
+            "write a row for that cell."
         )
-    tariff[cells] = np.where(away, row.rate, tariff[cells])
-    line_of[cells] = np.where(away, row.line, line_of[cells])
+    return world.tariff.copy(data=tariff)
 
 
 def _rows(path: Path, world: World) -> list[_Row]:
@@ -71,10 +74,7 @@ def _rows(path: Path, world: World) -> list[_Row]:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             have = [c.strip() for c in reader.fieldnames or []]
-            given = [
-                {(k or "").strip(): (v or "").strip() for k, v in r.items() if isinstance(v, str | None)}
-                for r in reader
-            ]
+            given = [(reader.line_num, r) for r in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ShockError(f"{path}: can't be read as CSV: {error}.") from None
     missing = [c for c in COLUMNS if c != "sector" and c not in have]
@@ -84,9 +84,17 @@ def _rows(path: Path, world: World) -> list[_Row]:
         raise ShockError(
             f"{path}: {what}; columns are importer,exporter,rate and, if rates differ by it, sector."
         )
+    if len(set(have)) < len(have):
+        raise ShockError(f"{path}: a column stands twice in {','.join(have)}; keep one.")
     seen: dict[tuple[str, str, str], int] = {}
     rows = []
-    for number, cells in enumerate(given, start=2):
+    for number, found in given:
+        if None in found:
+            raise ShockError(
+                f"{path}, line {number}: more cells than columns, {','.join(found[None])!r} at the end; write rates "
+                "with a point (0.2)."
+            )
+        cells = {k.strip(): (v or "").strip() for k, v in found.items()}
         key = (cells["importer"], cells["exporter"], cells.get("sector", "*") or "*")
         if key in seen:
             raise ShockError(
@@ -108,7 +116,10 @@ def _row(where: str, number: int, key: tuple[str, str, str], rate: str, world: W
         _economies(where, "exporter", exporter, world),
         sectors,
         _rate(where, rate),
-        key.count("*"),
+        (
+            key.count("*"),
+            sum(is_group(code) and code not in world.economies for code in (importer, exporter)),
+        ),
     )
 
 
@@ -142,6 +153,11 @@ def _rate(where: str, text: str) -> float:
         raise ShockError(
             f"{where}: rate {text!r}: write a fraction (0.2) or percent with its sign (20%)."
         ) from None
+    if not percent and HIGHEST_FRACTION < value <= 100:
+        raise ShockError(
+            f"{where}: rate {text}: {100 * value:,.0f} percent? Write {text}% for {text} percent, or "
+            f"{100 * value:g}% if it is meant."
+        )
     if not -1 < value <= HIGHEST_RATE:
         raise ShockError(
             f"{where}: rate {text}: a tariff is above -100 % and at most 2,000 %; rates are fractions, "
