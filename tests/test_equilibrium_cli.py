@@ -87,13 +87,65 @@ BAD_TARIFFS = {
     "importer,exporter,rate\nUSA,XXX,0.1\n": "line 2: exporter 'XXX' is no economy",
     "importer,exporter,rate\nUSA,CHN,-1.2\n": "line 2: rate -1.2",
     "importer,exporter,rate\nUSA,CHN,much\n": "line 2: rate 'much'",
-    "importer,exporter,rate\nUSA,CHN,54\n": "0.2 for 20 percent",
+    "importer,exporter,rate\nUSA,CHN,20\n": "Write 20% for 20 percent",
+    "importer,exporter,rate\nUSA,CHN,2500%\n": "at most 2,000 %",
+    "importer,exporter,rate\nUSA,CHN,0,2\n": "line 2: more cells than columns, '2'",
+    "importer,exporter,rate,rate\nUSA,CHN,0.1,0.2\n": "a column stands twice",
+    "importer,exporter,rate\n\n\nUSA,XXX,0.1\n": "line 4: exporter 'XXX'",
     "importer,exporter,rate\nUSA,CHN,0.1\nUSA,CHN,0.1\n": "stands in line 2 already",
     "importer,exporter,rate\nUSA,*,0.1\n*,CHN,0.2\n": "lines 2 and 3 both set",
     "importer,exporter,rate\nUSA,USA,0.1\n": "taxes its own goods",
     "importer,exporter,sector,rate\nUSA,CHN,CARS,0.1\n": "'CARS' is no sector",
     "importer,origin,rate\nUSA,CHN,0.1\n": "lacks the column exporter",
 }
+
+
+def test_the_narrowest_row_settles_a_cell(tmp_path: Path) -> None:
+    file, out = tmp_path / "t.csv", tmp_path / "r.nc"
+    file.write_text(
+        "importer,exporter,rate\nUSA,*,0.1\n*,CHN,0.2\nUSA,CHN,600%\nVNM,ASEAN,0.3\nVNM,THA,0.05\nTHA,CHN,0.01\n",
+        encoding="utf-8",
+    )
+    # The wide rows meet at USA on CHN only, where a row of its own decides; China taxes nobody's goods but its own.
+    done = run("solve", "--world", "reference-2023", "--tariffs", file, "--format", "nc", "--out", out)
+    assert done.exit_code == 0, done.exception
+    with xr.open_dataset(out, engine="scipy") as r:
+        rate = r["tariff"].isel(sector=0)
+        assert float(rate.sel(importer="USA", exporter="CHN")) == 6.0
+        assert float(rate.sel(importer="USA", exporter="VNM")) == 0.1
+        assert float(rate.sel(importer="EU27", exporter="CHN")) == 0.2
+        assert float(rate.sel(importer="VNM", exporter="THA")) == 0.05
+        assert float(rate.sel(importer="VNM", exporter="MYS")) == 0.3
+
+
+def test_options_are_laid_over_those_of_a_preset(shared: Path, tmp_path: Path) -> None:
+    options = tmp_path / "options.toml"
+    options.write_text("most_steps = 300\n", encoding="utf-8")
+    where = ("solve", "--world", "liberation-day", "--data", shared / "liberation-day")
+    assert run(*where, "--options", options).stdout == run(*where).stdout
+
+
+def test_answers_are_evaluated_together(tmp_path: Path) -> None:
+    options = tmp_path / "options.toml"
+    options.write_text('elasticity = 4\ndeficits = "balanced"\n', encoding="utf-8")
+    asked = ("optimal", "--world", "reference-2023", "--government", "USA", "--options", options)
+    alone, answered = (
+        pl.read_csv(run(*asked, *more).stdout.encode()) for more in ((), ("--respond", "CHN,EU27"))
+    )
+    assert answered["government"].to_list() == ["USA", "CHN", "EU27"]
+    assert answered["rate"][0] == pytest.approx(alone["rate"][0])
+    # The answers cost the one who began what it had gained, or part of it.
+    assert answered["government_welfare_pct"][0] < alone["government_welfare_pct"][0]
+
+
+def test_a_file_that_cannot_be_written_is_named(tariffs: Path, tmp_path: Path) -> None:
+    for form in ("csv", "nc", "parquet"):
+        out = tmp_path / "nowhere" / f"x.{form}"
+        result = run(
+            "solve", "--world", "reference-2023", "--tariffs", tariffs, "--format", form, "--out", out
+        )
+        assert isinstance(result.exception, EntrepotError)
+        assert f"{out}: can't be written" in str(result.exception)
 
 
 @pytest.mark.parametrize(("text", "words"), BAD_TARIFFS.items(), ids=list(BAD_TARIFFS.values()))

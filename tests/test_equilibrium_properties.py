@@ -264,6 +264,25 @@ def test_the_37_by_23_world_every_economy_of_every_scenario(shared) -> None:
     np.testing.assert_allclose(found, [-0.10, -0.11, 0.03, 0.05], atol=0.006)
 
 
+def test_a_deficit_that_is_given_holds_along_the_path_too() -> None:
+    world = with_inputs(3, 4, 3)
+    deficit = xr.DataArray([1.0, -1, 0.5, -0.5], coords={"economy": list(world.economies)}, dims=["economy"])
+    shock = Shock(tariff=tariffs(world, 3, 2.0), deficit=deficit)
+    options = {"elasticity": 4.0, "deficits": "balanced"}
+    at_once, along = (solve(world, shock, most_steps=steps, **options) for steps in (400, 14))
+    assert (at_once.attrs["method"], along.attrs["method"]) == ("anderson", "path")
+    np.testing.assert_allclose(at_once["welfare_pct"], along["welfare_pct"], atol=1e-6)
+
+
+def test_balancing_is_part_of_the_change_where_the_base_is_solved_first_too() -> None:
+    world = with_inputs(3, 4, 3)
+    given, first = (
+        solve(world, None, elasticity=4.0, deficits="balanced", base=b) for b in ("observed", "solved")
+    )
+    assert abs(given["welfare_pct"]).max() > 0.1
+    np.testing.assert_allclose(given["welfare_pct"], first["welfare_pct"], atol=1e-7)
+
+
 def test_a_change_without_equilibrium_names_the_reason() -> None:
     """A surplus fixed as a share of world income can't be earned once nobody trades."""
     world = without_inputs(1)
@@ -301,6 +320,14 @@ def bad_inputs() -> list[tuple[str, dict, type[EntrepotError], str]]:
         ("an unknown set", {"shock": None, "elasticity": "nobody-1999"}, OptionError, "caliendo-parro-2015"),
         ("an unknown option", {"shock": None, **theta, "kappa": 1}, OptionError, "kappa"),
         ("a bad option", {"shock": None, **theta, "deficits": "none"}, OptionError, "world_share"),
+        ("a word for a number", {"shock": None, **theta, "labour_supply": "half"}, OptionError, "'half'"),
+        ("a word among numbers", {"shock": None, "elasticity": {"S0": "x", "*": 3}}, OptionError, "S0 has 'x'"),
+        ("true for a number", {"shock": None, "elasticity": True}, OptionError, "True"),
+        ("steps in words", {"shock": None, **theta, "most_steps": "a"}, OptionError, "most_steps"),
+        ("a loose tolerance", {"shock": None, **theta, "tolerance": 1}, OptionError, "at most 0.0001"),
+        ("an unknown claimant", {"shock": None, **theta, "residual_claimant": "XXX"}, OptionError, "XXX"),
+        ("zero deficits as observed", {"shock": None, **theta, "deficits": "zero", "base": "observed"}, OptionError,
+         "base = solved"),
     ]  # fmt: skip
 
 

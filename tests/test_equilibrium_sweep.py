@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from entrepot.equilibrium import elasticities, sweep
+from entrepot.equilibrium import elasticities, solve, sweep
 from entrepot.errors import OptionError, Unresolved
 from entrepot.world import reference
 from test_equilibrium_properties import tariffs, without_inputs
@@ -42,6 +42,11 @@ def test_a_sweep_is_resumed_without_loss_or_duplicates(
     longer = sweep.sweep(world, shocks, tmp_path / "fewer", draws=12, executor=threads, **SETTINGS)
     assert fewer.height == 2 * 7 * 3
     assert longer.sort(order).equals(whole.sort(order))
+    shorter = sweep.sweep(world, shocks, tmp_path / "fewer", draws=3, executor=threads, **SETTINGS)
+    assert shorter.height == 2 * 3 * 3
+    stored = pl.concat([pl.read_parquet(f) for f in (tmp_path / "fewer").glob("*/*.parquet")])
+    assert stored.select(order).is_unique().all()  # whoever reads the files without us, too
+    assert stored.height == whole.height
 
 
 def test_bands_hold_the_median_and_know_what_failed(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
@@ -55,6 +60,9 @@ def test_bands_hold_the_median_and_know_what_failed(tmp_path: Path, threads: Thr
     assert row["welfare_pct_q50"] == pytest.approx(values.median())
     assert row["welfare_pct_q05"] < row["welfare_pct_q50"] < row["welfare_pct_q95"]
     assert row["converged"] == 1
+    fine = sweep.bands(table, (0.02, 0.025)).columns
+    assert "welfare_pct_q02" in fine
+    assert "welfare_pct_q2.5" in fine
 
 
 def test_processes_give_the_same_numbers(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
@@ -76,6 +84,27 @@ def test_a_store_of_another_sweep_is_refused(tmp_path: Path, threads: ThreadPool
         sweep.sweep(world, other, tmp_path / "s", executor=threads, progress=False, elasticity=4.0)
     with pytest.raises(OptionError, match="names may hold"):
         sweep.sweep(world, {"a/b": None}, tmp_path / "t", executor=threads, progress=False, elasticity=4.0)
+
+
+def test_draws_are_what_solving_under_the_same_elasticities_gives(
+    tmp_path: Path, threads: ThreadPoolExecutor
+) -> None:
+    world = without_inputs(0, 3, 2)
+    shock = tariffs(world, 1)
+    table = sweep.sweep(world, {"war": shock}, tmp_path / "s", draws=4, executor=threads, **SETTINGS)
+    for k in range(4):
+        theta = elasticities.draw(SETTINGS["draw_from"], world.sectors, np.random.default_rng([3, k]))
+        alone = solve(world, shock, elasticity=[float(v) for v in theta])
+        found = table.filter(pl.col("draw") == k)["welfare_pct"].to_numpy()
+        np.testing.assert_allclose(found, alone["welfare_pct"], atol=1e-7)
+
+
+def test_elasticities_beside_a_set_to_draw_from_are_refused(
+    tmp_path: Path, threads: ThreadPoolExecutor
+) -> None:
+    world = without_inputs(0, 3, 2)
+    with pytest.raises(OptionError, match="draws replace elasticities"):
+        sweep.sweep(world, {"none": None}, tmp_path / "s", elasticity=9, executor=threads, **SETTINGS)
 
 
 def test_named_elasticities_and_draws() -> None:
