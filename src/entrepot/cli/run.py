@@ -34,12 +34,11 @@ def run(
     Writes out/NAME with results (netCDF, Parquet), summary.csv, report.html and the scenario as it was run;
     with several names also out/side-by-side.
     """
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    from entrepot.report.scenario import comparison_page, report_files, summary_text, warm_up
+    from entrepot.report.desk import open_desk
+    from entrepot.report.scenario_summary import summary_text
     from entrepot.scenario import Workshop, find_scenario
     from entrepot.scenario import run as run_scenario
-    from entrepot.scenario.write import check_writable, write_comparison, write_outcome
+    from entrepot.scenario.write import check_writable
 
     found = [find_scenario(name) for name in dict.fromkeys(scenarios)]
     names = [f.scenario.name for f in found]
@@ -47,29 +46,19 @@ def run(
         raise ScenarioError(f"{', '.join(names)}: give each scenario a name of its own, not {SIDE_BY_SIDE}")
     check_writable(out)
     done: list[Outcome] = []
-    written: list[Future[Path]] = []
     store = out / ".draws"
-
-    def finish(outcome: Outcome) -> Path:
-        return write_outcome(outcome, out, report_files(outcome))
-
-    # One thread draws and writes what is solved while the next scenario is; the renderer is warm by then.
-    with _progress() as say, ThreadPoolExecutor(1) as desk:
-        warm = desk.submit(warm_up)
+    with _progress() as say, open_desk(out) as desk:
         shop = Workshop(say=say, draws=draws, store=store if draws else None)
         for file in found:
-            outcome = run_scenario(file, shop)
-            written.append(desk.submit(finish, outcome))
-            done.append(outcome)
-        say("drawing and writing the reports")
+            done.append(run_scenario(file, shop))
+            desk.take(done[-1])
         if len(done) > 1:
-            written.append(
-                desk.submit(lambda: write_comparison(done, out, SIDE_BY_SIDE, comparison_page(done)))
-            )
-        warm.result()
-        folders = [folder.result() for folder in written]
+            desk.compare(done, SIDE_BY_SIDE)
+        say("drawing and writing the reports")
+        summary = summary_text(done)
+        folders = desk.folders()
     _forget(store)
-    sys.stdout.write(summary_text(done))
+    sys.stdout.write(summary)
     sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in folders))
 
 

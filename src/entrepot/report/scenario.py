@@ -189,38 +189,3 @@ def _notes(several: Sequence[Case]) -> dict[str, list[str]]:
             f"sector and stay out of the world's duties: {top}; all stand in unplaced.csv."
         )
     return {"law": list(law), "uncovered": list(uncovered), "unplaced": unplaced}
-
-
-def summary_text(outcomes: Sequence[Outcome]) -> str:
-    """The answers for a terminal: a row for every variant."""
-    from entrepot.cli.output import as_text  # noqa: PLC0415
-
-    several = frames.cases(outcomes)
-    table = frames.summary(several)
-    exporter, importer = frames.hit_exporter(several), several[0].outcome.importer
-    wanted = (
-        (exporter, "real_income_pct"), (exporter, "exports_to_importer_pct"), (importer, "real_income_pct"),
-        (importer, "prices_pct"), (importer, "revenue_change_usd"),
-    )  # fmt: skip
-    rows = []
-    for case in several:
-        mine = table.filter(pl.col("label") == case.label)
-        law = case.variation.law
-        added = (
-            ""
-            if law is None
-            else numbers.rate(_first(law.filter(pl.col("origin") == exporter)["after_rate"]))
-        )
-        cells = []
-        for economy, outcome in wanted:
-            row = mine.filter(pl.col("economy") == economy, pl.col("outcome") == outcome).row(0, named=True)
-            cells.append(numbers.with_range(row["value"], row["low"], row["high"], row["unit"]))
-        rows.append((case.outcome.scenario.name, case.variation.title, added, *cells))
-    heads = ["scenario", "variant", f"law adds to {exporter}"]
-    heads += [f"{e} {OUTCOMES[o].replace('the importer', importer)}" for e, o in wanted]
-    frame = pl.DataFrame(rows, schema=heads, orient="row")
-    return as_text(frame, "Change from the law before; in brackets the range of the scenario's sensitivities")
-
-
-def _first(values: pl.Series) -> float | None:
-    return float(values[0]) if len(values) else None

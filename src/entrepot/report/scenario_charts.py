@@ -41,27 +41,29 @@ class Drawing:
     rows: Mapping[str, list[dict[str, Any]]]
     width: float
     height: float | dict[str, Any]
-    legend_width: float = 400
     padding: float | Mapping[str, float] = 10
 
     def spec(self) -> dict[str, Any]:
         """The whole chart as a Vega-Lite specification."""
         spec: dict[str, Any] = self.chart.to_dict(validate=False)
-        config = spec.get("config", {}) | _config(self.legend_width)
+        config = spec.get("config", {}) | _config()
         size = {"width": self.width, "height": self.height, "padding": self.padding}
         return spec | size | {"background": "transparent", "config": config, "datasets": dict(self.rows)}
 
 
-def _config(legend_width: float) -> dict[str, Any]:
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
+def _config() -> dict[str, Any]:
+    # Without limits: to find where to cut a label the renderer measures it many times, which was half of all
+    # drawing. Labels that may be long are cut by `_cut` instead.
+    limits = {"labelLimit": 0, "titleLimit": 0}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12} | limits
     lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT}
     above = {"orient": "top", "direction": "vertical"}
     return {
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "text": {"color": INK, "fontSize": 12},
-        "axis": text | {"labelLimit": 200, "titleFontWeight": "normal"} | lines,
-        "legend": text | {"title": None, "labelLimit": legend_width, "symbolStrokeWidth": 0} | above,
+        "axis": text | {"titleFontWeight": "normal"} | lines,
+        "legend": text | {"title": None, "symbolStrokeWidth": 0} | above,
     }
 
 
@@ -110,9 +112,14 @@ def _tint(values: Sequence[float]) -> list[dict[str, Any]]:
     return [{"sign": signs[(v > 0) - (v < 0)], "strength": (abs(v) / most) ** 0.5} for v in values]
 
 
-def _colour(labels: Sequence[str]) -> alt.Color:
+def _cut(pixels: float) -> str:
+    """Cuts labels to this width, for text of the usual size."""
+    return f"truncate(datum.label, {int(pixels / 6.2)})"
+
+
+def _colour(labels: Sequence[str], width: int) -> alt.Color:
     palette = [COLOURS[k % len(COLOURS)] for k in range(len(labels))]
-    legend = alt.Legend(title=None) if len(labels) > 1 else None
+    legend = alt.Legend(title=None, labelExpr=_cut(width - 60)) if len(labels) > 1 else None
     return alt.Color("label:N", scale=alt.Scale(domain=list(labels), range=palette), legend=legend)
 
 
@@ -123,7 +130,7 @@ def ranges(frame: pl.DataFrame, width: int) -> Drawing:
     base = _layers("rows").encode(
         y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(grid=True)),
         yOffset=alt.YOffset("label:N", sort=labels),
-        color=_colour(labels),
+        color=_colour(labels, width),
     )
     line = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
         x=alt.X("low:Q", title="change of real income, percent"), x2=alt.X2("high:Q")
@@ -132,7 +139,7 @@ def ranges(frame: pl.DataFrame, width: int) -> Drawing:
     zero = _layers("zero").mark_rule(color=INK).encode(x=alt.X("zero:Q"))
     rows = {"rows": frame.to_dicts(), "zero": [{"zero": 0}]}
     height = _step(max(9, 26 // len(labels) + 3))
-    return Drawing(alt.layer(zero, line, point), rows, width - 130, height, width - 60)
+    return Drawing(alt.layer(zero, line, point), rows, width - 130, height)
 
 
 def tiles(frame: pl.DataFrame, width: int) -> Drawing:
@@ -162,10 +169,11 @@ def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Dra
     data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name")).select(
         "label", "name", "before_rate", "after_rate"
     )
+    label = alt.Axis(grid=True, labelExpr=_cut(170 if width > 500 else 110))
     base = _layers("rows").encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=True, labelLimit=170 if width > 500 else 110)),
+        y=alt.Y("name:N", sort=order, title=None, axis=label),
         yOffset=alt.YOffset("label:N", sort=labels),
-        color=_colour(labels),
+        color=_colour(labels, width),
     )  # fmt: skip
     line = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
         x=alt.X("before_rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
@@ -175,7 +183,7 @@ def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Dra
     new = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("after_rate:Q"))
     room = 190 if width > 500 else 130
     height = _step(max(7, 22 // len(labels) + 3))
-    return Drawing(alt.layer(line, old, new), {"rows": data.to_dicts()}, width - room, height, width - 60)
+    return Drawing(alt.layer(line, old, new), {"rows": data.to_dicts()}, width - room, height)
 
 
 def matrix(frame: pl.DataFrame, width: int) -> Drawing:
@@ -309,7 +317,7 @@ def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawin
         .encode(
             x=alt.X("on:T", title=None, axis=alt.Axis(format="%b %y", tickCount=4 if width < 500 else 9)),
             y=alt.Y("rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
-            color=_colour(labels),
+            color=_colour(labels, width),
         )
     )
     marks = _layers("days").encode(x=alt.X("on:T"))
