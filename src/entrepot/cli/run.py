@@ -15,6 +15,7 @@ from entrepot.errors import ScenarioError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from entrepot.report.drawing import Draw
     from entrepot.scenario import Outcome
 
 SIDE_BY_SIDE = "side-by-side"
@@ -34,7 +35,9 @@ def run(
     Writes out/NAME with results (netCDF, Parquet), summary.csv, report.html and the scenario as it was run;
     with several names also out/side-by-side.
     """
-    from entrepot.report.desk import open_desk
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from entrepot.report.drawing import beside
     from entrepot.report.scenario_summary import summary_text
     from entrepot.scenario import Workshop, find_scenario
     from entrepot.scenario import run as run_scenario
@@ -46,20 +49,37 @@ def run(
         raise ScenarioError(f"{', '.join(names)}: give each scenario a name of its own, not {SIDE_BY_SIDE}")
     check_writable(out)
     done: list[Outcome] = []
+    written: list[Future[Path]] = []
     store = out / ".draws"
-    with _progress() as say, open_desk(out) as desk:
+    # What is solved is drawn and written while the next scenario is solved; two pages at a time, so that one
+    # is put together while the other waits for its pictures.
+    with _progress() as say, beside() as draw, ThreadPoolExecutor(2) as desk:
         shop = Workshop(say=say, draws=draws, store=store if draws else None)
         for file in found:
             done.append(run_scenario(file, shop))
-            desk.take(done[-1])
-        if len(done) > 1:
-            desk.compare(done, SIDE_BY_SIDE)
+            written.append(desk.submit(_write, done[-1], out, draw))
         say("drawing and writing the reports")
+        if len(done) > 1:
+            written.append(desk.submit(_compare, done, out, draw))
         summary = summary_text(done)
-        folders = desk.folders()
+        folders = [folder.result() for folder in written]
     _forget(store)
     sys.stdout.write(summary)
     sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in folders))
+
+
+def _write(outcome: Outcome, out: Path, draw: Draw) -> Path:
+    from entrepot.report.scenario import report_files
+    from entrepot.scenario.write import write_outcome
+
+    return write_outcome(outcome, out, report_files(outcome, draw))
+
+
+def _compare(outcomes: list[Outcome], out: Path, draw: Draw) -> Path:
+    from entrepot.report.scenario import comparison_page
+    from entrepot.scenario.write import write_comparison
+
+    return write_comparison(outcomes, out, SIDE_BY_SIDE, comparison_page(outcomes, draw))
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from importlib.resources import files
 import polars as pl
 
 from entrepot.report import numbers
-from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario_figures import SIZE, Column, Figure, make_figures, the_name
+from entrepot.report.drawing import Draw, draw
+from entrepot.report.scenario_figures import SIZE, Column, Figure, draw_all, make_figures, the_name
 from entrepot.report.scenario_frames import Case, name_of
 from entrepot.scenario.outcome import OUTCOMES, Outcome
 
@@ -23,32 +23,26 @@ NEXT_OUTCOMES = ("real_income_pct", "exports_to_importer_pct")
 """What is said of the next losers and winners."""
 
 
-def warm_up() -> None:
-    """Draw something small, once: the renderer compiles itself while others compute."""
-    row = {"label": "", "name": "", "value": 0.0, "low": 0.0, "high": 0.0}
-    charts.svg(charts.ranges(pl.DataFrame([row]), charts.NARROW), "")
-
-
-def report_files(outcome: Outcome) -> dict[str, str | bytes]:
+def report_files(outcome: Outcome, draw: Draw = draw) -> dict[str, str | bytes]:
     """The page of one scenario and the CSV files of its figures, by name."""
-    return _files([outcome])
+    return _files([outcome], draw)
 
 
-def comparison_page(outcomes: Sequence[Outcome]) -> dict[str, str | bytes]:
+def comparison_page(outcomes: Sequence[Outcome], draw: Draw = draw) -> dict[str, str | bytes]:
     """The page of several scenarios side by side and the CSV files of its figures, by name."""
-    return _files(outcomes)
+    return _files(outcomes, draw)
 
 
-def _files(outcomes: Sequence[Outcome]) -> dict[str, str | bytes]:
+def _files(outcomes: Sequence[Outcome], draw: Draw) -> dict[str, str | bytes]:
     several = frames.cases(outcomes)
     figures = make_figures(several)
-    found: dict[str, str | bytes] = {"report.html": page(several, figures)}
+    found: dict[str, str | bytes] = {"report.html": page(several, figures, draw)}
     for figure in figures:
         found[f"figures/{figure.id}.csv"] = figure.frame.write_csv()
     return found
 
 
-def page(several: Sequence[Case], figures: Sequence[Figure]) -> str:
+def page(several: Sequence[Case], figures: Sequence[Figure], draw: Draw = draw) -> str:
     """The report as one HTML page that needs nothing else: no script, no network, no other file."""
     first = several[0].outcome
     outcomes = list({id(c.outcome): c.outcome for c in several}.values())
@@ -63,6 +57,7 @@ def page(several: Sequence[Case], figures: Sequence[Figure]) -> str:
         economies=shown,
         name_of=name_of,
         figures=figures,
+        pictures=draw_all(figures, draw),
         say=_say,
         exact=_exact,
         rates=_rates(several),

@@ -6,18 +6,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import altair as alt
 import polars as pl
-import vl_convert
 
 from entrepot.report.charts import COLOURS
 from entrepot.report.scenario_frames import name_of
 
 INK, FAINT = "#101112", "#d9dadb"
-"""Stand for the page's text and lines; `svg` puts the page's own colours in their place."""
+"""Stand for the page's text and lines; `for_page` puts the page's own colours in their place."""
 
 LOSS, GAIN = "#D55E00", "#0072B2"
 NARROW, WIDE = 330, 760
@@ -43,6 +41,10 @@ class Drawing:
     height: float | dict[str, Any]
     padding: float | Mapping[str, float] = 10
 
+    def text(self) -> str:
+        """The specification as text, the same for the same chart."""
+        return json.dumps(self.spec(), sort_keys=True)
+
     def spec(self) -> dict[str, Any]:
         """The whole chart as a Vega-Lite specification."""
         spec: dict[str, Any] = self.chart.to_dict(validate=False)
@@ -67,16 +69,9 @@ def _config() -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=256)
-def _svg(spec: str) -> str:
-    """A specification as SVG; pages side by side share pictures."""
-    return str(vl_convert.vegalite_to_svg(spec))
-
-
-def svg(drawing: Drawing, prefix: str) -> str:
-    """A chart as SVG that takes the colours of the page around it; ids begin with `prefix`."""
-    text = _svg(json.dumps(drawing.spec(), sort_keys=True))
-    text = text.replace(INK, "currentColor").replace(FAINT, "var(--line)")
+def for_page(picture: str, prefix: str) -> str:
+    """A drawn chart in the colours of the page around it; ids begin with `prefix`."""
+    text = picture.replace(INK, "currentColor").replace(FAINT, "var(--line)")
     text = re.sub(r'(id="|url\(#|href="#)', lambda m: m[0] + prefix, text)
     # A picture to the eye; the numbers are in the table beside it, which screen readers can walk through.
     text = re.sub(r'\s(role|aria-[a-z]+)="[^"]*"', "", text)

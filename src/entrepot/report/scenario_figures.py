@@ -12,9 +12,12 @@ import polars as pl
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
+from entrepot.report.drawing import Draw
 from entrepot.report.scenario_frames import Case, name_of
 from entrepot.scenario.outcome import Outcome
 from entrepot.world.reference import NAME as REFERENCE
+
+WIDTHS = {"wide": charts.WIDE, "narrow": charts.NARROW}
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,20 @@ class Figure:
     columns: tuple[Column, ...]
     chart: Callable[[int], charts.Drawing] | None
 
-    def pictures(self) -> dict[str, str]:
-        """The chart as SVG, wide and for phones."""
+    def drawings(self) -> dict[str, str]:
+        """The chart as specifications, wide and for phones, by kind; none for a table alone."""
         if self.chart is None:
             return {}
-        return {
-            kind: charts.svg(self.chart(width), f"{self.id}-{kind}-")
-            for kind, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
-        }
+        return {kind: self.chart(width).text() for kind, width in WIDTHS.items()}
+
+
+def draw_all(figures: Sequence[Figure], draw: Draw) -> dict[str, dict[str, str]]:
+    """The charts of all figures as SVG for a page: by figure, then by kind. They are drawn in one go."""
+    asked = [(f.id, kind, text) for f in figures for kind, text in f.drawings().items()]
+    found: dict[str, dict[str, str]] = {f.id: {} for f in figures}
+    for (name, kind, _), picture in zip(asked, draw([text for _, _, text in asked]), strict=True):
+        found[name][kind] = charts.for_page(picture, f"{name}-{kind}-")
+    return found
 
 
 def the_name(code: str) -> str:
