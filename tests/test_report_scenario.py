@@ -14,8 +14,10 @@ import pytest
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario import comparison_page, report_files, summary_text
+from entrepot.report.drawing import beside, draw
+from entrepot.report.scenario import comparison_page, report_files
 from entrepot.report.scenario_figures import make_figures
+from entrepot.report.scenario_summary import summary_text
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 from entrepot.scenario.write import write_comparison, write_outcome
 
@@ -113,6 +115,27 @@ class TestNumbersOfThePage:
         text = summary_text(outcomes)
         value = outcomes[0].variations[0].table.filter(pl.col("economy") == "VNM")["real_income_pct"][0]
         assert numbers.percent(value).split("\N{NO-BREAK SPACE}")[0] in text
+
+
+class TestDrawing:
+    def test_beside_is_drawn_what_is_drawn_here(self, outcomes):
+        several = frames.cases(outcomes[:1])
+        texts = [text for f in make_figures(several)[:3] for text in f.drawings().values()]
+        with beside() as draw_there:
+            there = draw_there(texts)
+        assert len(there) == 6
+        assert there == draw(texts)
+
+    def test_labels_that_are_too_long_end_in_dots_and_stay_apart(self):
+        long = "a very long name of a case that differs only at its end, number"
+        rows = [
+            {"label": f"{long} {k}", "name": "Vietnam", "value": k, "low": 0.0, "high": 9.0} for k in (1, 2)
+        ]
+        picture = charts.for_page(draw([charts.ranges(pl.DataFrame(rows), charts.NARROW).text()])[0], "x-")
+        assert long not in picture
+        assert picture.count(long[:30]) == picture.count("…") == 2
+        assert charts.COLOURS[0] in picture
+        assert charts.COLOURS[1] in picture
 
 
 class TestThePageItself:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -15,6 +15,9 @@ from entrepot.report.drawing import Draw, draw
 from entrepot.report.scenario_figures import SIZE, Column, Figure, draw_all, make_figures, the_name
 from entrepot.report.scenario_frames import Case, name_of
 from entrepot.scenario.outcome import OUTCOMES, Outcome
+
+Rows = Mapping[tuple[str, str, str], frames.Row]
+"""The summary by label, economy and outcome."""
 
 KEY_OUTCOMES = (
     "real_income_pct", "exports_pct", "exports_to_importer_pct", "prices_pct", "employment_pct", "revenue_change_usd",
@@ -47,13 +50,14 @@ def page(several: Sequence[Case], figures: Sequence[Figure], draw: Draw = draw) 
     first = several[0].outcome
     outcomes = list({id(c.outcome): c.outcome for c in several}.values())
     table = frames.summary(several)
+    rows = frames.by_key(table)
     shown = frames.shown_economies(table, first.scenario.focus)
     html: str = _template().render(
         title=first.scenario.title if len(outcomes) == 1 else "Scenarios side by side",
         outcomes=outcomes,
         several=several,
-        answers=[answer(case, table) for case in several],
-        headline=headline(several, table, shown),
+        answers=[answer(case, rows) for case in several],
+        headline=headline(several, rows, shown),
         economies=shown,
         name_of=name_of,
         figures=figures,
@@ -85,14 +89,13 @@ def _template():  # type: ignore[no-untyped-def]  # the library's class is impor
     return environment.from_string(text)
 
 
-def answer(case: Case, table: pl.DataFrame) -> str:
+def answer(case: Case, rows: Rows) -> str:
     """The answer of one case in a sentence or two, made of the numbers of the summary."""
     o = case.outcome
-    mine = table.filter(pl.col("label") == case.label)
     exporter = frames.hit_exporter([case])
 
     def said(economy: str, outcome: str) -> str:
-        row = mine.filter(pl.col("economy") == economy, pl.col("outcome") == outcome).row(0, named=True)
+        row = rows[case.label, economy, outcome]
         return numbers.with_range(row["value"], row["low"], row["high"], row["unit"])
 
     text = (
@@ -113,22 +116,21 @@ def answer(case: Case, table: pl.DataFrame) -> str:
     return text
 
 
-def headline(several: Sequence[Case], table: pl.DataFrame, shown: Sequence[str]) -> list[dict[str, object]]:
+def headline(several: Sequence[Case], rows: Rows, shown: Sequence[str]) -> list[dict[str, object]]:
     """Rows of the table of answers: economy, outcome, and a cell (value, low, high, text) by case."""
-    rows: list[dict[str, object]] = []
+    found: list[dict[str, object]] = []
     for code in shown:
         focus = several[0].outcome.scenario.focus
         for outcome in KEY_OUTCOMES if code in focus else NEXT_OUTCOMES:
-            mine = table.filter(pl.col("economy") == code, pl.col("outcome") == outcome)
-            cells = [mine.filter(pl.col("label") == c.label).row(0, named=True) for c in several]
+            cells = [rows[c.label, code, outcome] for c in several]
             if all(cell["value"] is None for cell in cells):
                 continue
             if outcome == "revenue_change_usd" and not any(cell["value"] for cell in cells):
                 continue
             importer = the_name(several[0].outcome.importer)
             words = OUTCOMES[outcome].replace("the importer", importer)
-            rows.append({"economy": code, "outcome": outcome, "words": words, "cells": cells})
-    return rows
+            found.append({"economy": code, "outcome": outcome, "words": words, "cells": cells})
+    return found
 
 
 def _say(column: Column, value: object) -> str:

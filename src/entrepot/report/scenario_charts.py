@@ -30,12 +30,12 @@ TILES = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart in one width, and the rows that it draws, by the names that its layers give them.
+    """A chart in one width: its layers, and the rows that they draw, by the names that the layers give them.
 
-    The rows stand beside the chart because the library copies and checks what stands inside it many times.
+    Rows and layers are put together at the end, because the library copies what it combines many times.
     """
 
-    chart: alt.LayerChart | alt.FacetChart
+    layers: tuple[alt.Chart, ...]
     rows: Mapping[str, list[dict[str, Any]]]
     width: float
     height: float | dict[str, Any]
@@ -47,10 +47,13 @@ class Drawing:
 
     def spec(self) -> dict[str, Any]:
         """The whole chart as a Vega-Lite specification."""
-        spec: dict[str, Any] = self.chart.to_dict(validate=False)
-        config = spec.get("config", {}) | _config()
+        layers = [layer.to_dict(validate=False) for layer in self.layers]
+        schema = layers[0]["$schema"]
+        for layer in layers:  # what a chart says for itself, and a layer may not
+            del layer["$schema"], layer["config"]
         size = {"width": self.width, "height": self.height, "padding": self.padding}
-        return spec | size | {"background": "transparent", "config": config, "datasets": dict(self.rows)}
+        whole = {"$schema": schema, "layer": layers, "config": _config(), "background": "transparent"}
+        return whole | size | {"datasets": dict(self.rows)}
 
 
 def _config() -> dict[str, Any]:
@@ -134,7 +137,7 @@ def ranges(frame: pl.DataFrame, width: int) -> Drawing:
     zero = _layers("zero").mark_rule(color=INK).encode(x=alt.X("zero:Q"))
     rows = {"rows": frame.to_dicts(), "zero": [{"zero": 0}]}
     height = _step(max(9, 26 // len(labels) + 3))
-    return Drawing(alt.layer(zero, line, point), rows, width - 130, height)
+    return Drawing((zero, line, point), rows, width - 130, height)
 
 
 def tiles(frame: pl.DataFrame, width: int) -> Drawing:
@@ -154,7 +157,7 @@ def tiles(frame: pl.DataFrame, width: int) -> Drawing:
     code = base.mark_text(dy=-size * 0.6, fontSize=size, fontWeight="bold").encode(text=alt.Text("economy:N"))
     value = base.mark_text(dy=size * 0.7, fontSize=size).encode(text=alt.Text("text:N"))
     side = width - 20
-    return Drawing(alt.layer(tile, outline, code, value), {"rows": placed}, side, side * 0.45)
+    return Drawing((tile, outline, code, value), {"rows": placed}, side, side * 0.45)
 
 
 def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Drawing:
@@ -178,7 +181,7 @@ def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Dra
     new = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("after_rate:Q"))
     room = 190 if width > 500 else 130
     height = _step(max(7, 22 // len(labels) + 3))
-    return Drawing(alt.layer(line, old, new), {"rows": data.to_dicts()}, width - room, height)
+    return Drawing((line, old, new), {"rows": data.to_dicts()}, width - room, height)
 
 
 def matrix(frame: pl.DataFrame, width: int) -> Drawing:
@@ -197,7 +200,7 @@ def matrix(frame: pl.DataFrame, width: int) -> Drawing:
     text = base.mark_text(fontSize=12 if width > 500 else 8).encode(text=alt.Text("text:N"))
     outline = base.mark_rect(stroke=FAINT, fillOpacity=0)
     side = width - 70
-    chart = alt.layer(_tinted(base.mark_rect()), outline, text)
+    chart = (_tinted(base.mark_rect()), outline, text)
     return Drawing(chart, {"rows": rows}, side, side * (0.6 if width > 500 else 0.9))
 
 
@@ -261,7 +264,7 @@ def flow_bands(frame: pl.DataFrame, width: int) -> Drawing:
     ]
     sides = {side: [m for m in marks if m["side"] == side] for side in ("left", "right")}
     room_around = {"left": room, "right": room, "top": 14, "bottom": 14}
-    chart = alt.layer(bands, *texts)
+    chart = (bands, *texts)
     return Drawing(chart, {"bands": points, **sides}, width - 2 * room, 340, padding=room_around)
 
 
@@ -296,7 +299,7 @@ def content_points(frame: pl.DataFrame, names: Mapping[str, str], width: int, of
         size=alt.Size("value_usd:Q", scale=alt.Scale(range=[30, 900]), legend=None)
     )
     text = base.mark_text(align="left", dx=9, fontSize=11).encode(text=alt.Text("sector:N"))
-    return Drawing(alt.layer(dots, text), {"rows": data.to_dicts()}, width - 70, 300)
+    return Drawing((dots, text), {"rows": data.to_dicts()}, width - 70, 300)
 
 
 def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawing:
@@ -319,4 +322,4 @@ def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawin
     rule = marks.mark_rule(color=INK, strokeDash=[3, 3])
     text = marks.mark_text(align="left", dx=3, baseline="top").encode(y=alt.value(0), text=alt.Text("what:N"))
     marked = [{"on": day, "what": what} for day, what in days.items()]
-    return Drawing(alt.layer(rule, line, text), {"rows": data, "days": marked}, width - 70, 240)
+    return Drawing((rule, line, text), {"rows": data, "days": marked}, width - 70, 240)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -57,6 +58,14 @@ def summary(several: Sequence[Case]) -> pl.DataFrame:
         part = whole[id(case.outcome)].filter(pl.col("variant") == case.variation.name)
         frames.append(part.select(pl.lit(case.label).alias("label"), pl.all()))
     return pl.concat(frames)
+
+
+Row = dict[str, Any]
+
+
+def by_key(table: pl.DataFrame) -> dict[tuple[str, str, str], Row]:
+    """The rows of a summary by label, economy and outcome."""
+    return {(r["label"], r["economy"], r["outcome"]): r for r in table.iter_rows(named=True)}
 
 
 def shown_economies(table: pl.DataFrame, focus: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from entrepot.scenario.outcome import OUTCOMES, Outcome
 def summary_text(outcomes: Sequence[Outcome]) -> str:
     """The answers for a terminal: a row for every variant."""
     several = frames.cases(outcomes)
-    table = frames.summary(several)
+    found = frames.by_key(frames.summary(several))
     exporter, importer = frames.hit_exporter(several), several[0].outcome.importer
     wanted = (
         (exporter, "real_income_pct"), (exporter, "exports_to_importer_pct"), (importer, "real_income_pct"),
@@ -23,7 +23,6 @@ def summary_text(outcomes: Sequence[Outcome]) -> str:
     )  # fmt: skip
     rows = []
     for case in several:
-        mine = table.filter(pl.col("label") == case.label)
         law = case.variation.law
         added = (
             ""
@@ -32,7 +31,7 @@ def summary_text(outcomes: Sequence[Outcome]) -> str:
         )
         cells = []
         for economy, outcome in wanted:
-            row = mine.filter(pl.col("economy") == economy, pl.col("outcome") == outcome).row(0, named=True)
+            row = found[case.label, economy, outcome]
             cells.append(numbers.with_range(row["value"], row["low"], row["high"], row["unit"]))
         rows.append((case.outcome.scenario.name, case.variation.title, added, *cells))
     heads = ["scenario", "variant", f"law adds to {exporter}"]
