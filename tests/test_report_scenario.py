@@ -1,6 +1,7 @@
 """The report: its numbers are those of the files, its pictures draw them, and it asks nobody for anything."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,10 +12,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from entrepot.errors import EntrepotError
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.drawing import beside, draw
+from entrepot.report.figure import printed
+from entrepot.report.press import beside, picture
 from entrepot.report.scenario import comparison_page, report_files
 from entrepot.report.scenario_figures import make_figures
 from entrepot.report.scenario_summary import summary_text
@@ -53,8 +56,10 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         found = {k: v or "" for k, v in attrs}
         self.tags.append((tag, found))
-        if tag == "table":
-            self._figure = found.get("data-figure", "")
+        if tag == "section":
+            self._figure = ""
+        if "data-figure" in found:
+            self._figure = found["data-figure"]
         if "data-outcome" in found:
             self.cells.append(found)
         if self._figure and found.get("data-value"):
@@ -118,24 +123,26 @@ class TestNumbersOfThePage:
 
 
 class TestDrawing:
-    def test_beside_is_drawn_what_is_drawn_here(self, outcomes):
-        several = frames.cases(outcomes[:1])
-        texts = [text for f in make_figures(several)[:3] for text in f.drawings().values()]
-        with beside() as draw_there:
-            there = draw_there(texts)
-        assert len(there) == 6
-        assert there == draw(texts)
+    def test_the_same_is_made_beside_and_here(self, outcomes):
+        figures = make_figures(frames.cases(outcomes[:1]))[:3]
+        with beside() as press:
+            there = [press(printed, figure) for figure in figures]
+            assert [made() for made in there] == [printed(figure) for figure in figures]
+
+    def test_what_goes_wrong_beside_is_raised_here(self):
+        with beside() as press, pytest.raises(EntrepotError, match="ended from outside"):
+            press(os._exit, 1)()
 
     def test_labels_that_are_too_long_end_in_dots_and_stay_apart(self):
         long = "a very long name of a case that differs only at its end, number"
         rows = [
             {"label": f"{long} {k}", "name": "Vietnam", "value": k, "low": 0.0, "high": 9.0} for k in (1, 2)
         ]
-        picture = charts.for_page(draw([charts.ranges(pl.DataFrame(rows), charts.NARROW).text()])[0], "x-")
-        assert long not in picture
-        assert picture.count(long[:30]) == picture.count("…") == 2
-        assert charts.COLOURS[0] in picture
-        assert charts.COLOURS[1] in picture
+        drawn = charts.for_page(picture(charts.ranges(pl.DataFrame(rows), charts.NARROW).text()), "x-")
+        assert long not in drawn
+        assert drawn.count(long[:30]) == drawn.count("…") == 2
+        assert charts.COLOURS[0] in drawn
+        assert charts.COLOURS[1] in drawn
 
 
 class TestThePageItself:

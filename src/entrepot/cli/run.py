@@ -15,7 +15,7 @@ from entrepot.errors import ScenarioError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from entrepot.report.drawing import Draw
+    from entrepot.report.press import Press
     from entrepot.scenario import Outcome
 
 SIDE_BY_SIDE = "side-by-side"
@@ -37,7 +37,7 @@ def run(
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from entrepot.report.drawing import beside
+    from entrepot.report.press import beside
     from entrepot.report.scenario_summary import summary_text
     from entrepot.scenario import Workshop, find_scenario
     from entrepot.scenario import run as run_scenario
@@ -53,14 +53,14 @@ def run(
     store = out / ".draws"
     # What is solved is drawn and written while the next scenario is solved; two pages at a time, so that one
     # is put together while the other waits for its pictures.
-    with _progress() as say, beside() as draw, ThreadPoolExecutor(2) as desk:
+    with _progress() as say, beside() as press, ThreadPoolExecutor(2) as desk:
         shop = Workshop(say=say, draws=draws, store=store if draws else None)
         for file in found:
             done.append(run_scenario(file, shop))
-            written.append(desk.submit(_write, done[-1], out, draw))
+            written.append(desk.submit(_write, done[-1], out, press))
         say("drawing and writing the reports")
         if len(done) > 1:
-            written.append(desk.submit(_compare, done, out, draw))
+            written.append(desk.submit(_compare, done, out, press))
         summary = summary_text(done)
         folders = [folder.result() for folder in written]
     _forget(store)
@@ -68,18 +68,18 @@ def run(
     sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in folders))
 
 
-def _write(outcome: Outcome, out: Path, draw: Draw) -> Path:
+def _write(outcome: Outcome, out: Path, press: Press) -> Path:
     from entrepot.report.scenario import report_files
     from entrepot.scenario.write import write_outcome
 
-    return write_outcome(outcome, out, report_files(outcome, draw))
+    return write_outcome(outcome, out, report_files(outcome, press))
 
 
-def _compare(outcomes: list[Outcome], out: Path, draw: Draw) -> Path:
+def _compare(outcomes: list[Outcome], out: Path, press: Press) -> Path:
     from entrepot.report.scenario import comparison_page
     from entrepot.scenario.write import write_comparison
 
-    return write_comparison(outcomes, out, SIDE_BY_SIDE, comparison_page(outcomes, draw))
+    return write_comparison(outcomes, out, SIDE_BY_SIDE, comparison_page(outcomes, press))
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -11,60 +10,53 @@ import polars as pl
 
 from entrepot.report import numbers
 from entrepot.report import scenario_frames as frames
-from entrepot.report.drawing import Draw, draw
-from entrepot.report.scenario_figures import SIZE, Column, Figure, draw_all, make_figures, the_name
-from entrepot.report.scenario_frames import Case, name_of
-from entrepot.scenario.outcome import OUTCOMES, Outcome
-
-Rows = Mapping[tuple[str, str, str], frames.Row]
-"""The summary by label, economy and outcome."""
-
-KEY_OUTCOMES = (
-    "real_income_pct", "exports_pct", "exports_to_importer_pct", "prices_pct", "employment_pct", "revenue_change_usd",
-)  # fmt: skip
-NEXT_OUTCOMES = ("real_income_pct", "exports_to_importer_pct")
-"""What is said of the next losers and winners."""
+from entrepot.report.figure import Figure, printed
+from entrepot.report.places import name_of, the_name
+from entrepot.report.press import Press, here
+from entrepot.report.scenario_figures import SIZE, make_figures
+from entrepot.report.scenario_frames import Case
+from entrepot.report.scenario_tables import Rows, outcome_table, rates_table
+from entrepot.report.tables import laid_out
+from entrepot.scenario.outcome import Outcome
 
 
-def report_files(outcome: Outcome, draw: Draw = draw) -> dict[str, str | bytes]:
+def report_files(outcome: Outcome, press: Press = here) -> dict[str, str | bytes]:
     """The page of one scenario and the CSV files of its figures, by name."""
-    return _files([outcome], draw)
+    return _files([outcome], press)
 
 
-def comparison_page(outcomes: Sequence[Outcome], draw: Draw = draw) -> dict[str, str | bytes]:
+def comparison_page(outcomes: Sequence[Outcome], press: Press = here) -> dict[str, str | bytes]:
     """The page of several scenarios side by side and the CSV files of its figures, by name."""
-    return _files(outcomes, draw)
+    return _files(outcomes, press)
 
 
-def _files(outcomes: Sequence[Outcome], draw: Draw) -> dict[str, str | bytes]:
+def _files(outcomes: Sequence[Outcome], press: Press) -> dict[str, str | bytes]:
     several = frames.cases(outcomes)
     figures = make_figures(several)
-    found: dict[str, str | bytes] = {"report.html": page(several, figures, draw)}
+    found: dict[str, str | bytes] = {"report.html": page(several, figures, press)}
     for figure in figures:
         found[f"figures/{figure.id}.csv"] = figure.frame.write_csv()
     return found
 
 
-def page(several: Sequence[Case], figures: Sequence[Figure], draw: Draw = draw) -> str:
+def page(several: Sequence[Case], figures: Sequence[Figure], press: Press = here) -> str:
     """The report as one HTML page that needs nothing else: no script, no network, no other file."""
     first = several[0].outcome
     outcomes = list({id(c.outcome): c.outcome for c in several}.values())
     table = frames.summary(several)
     rows = frames.by_key(table)
     shown = frames.shown_economies(table, first.scenario.focus)
+    answers = press(laid_out, outcome_table(several, rows, shown))
+    added = press(laid_out, rates_table(several))
+    shown_figures = [press(printed, figure) for figure in figures]
     html: str = _template().render(
         title=first.scenario.title if len(outcomes) == 1 else "Scenarios side by side",
         outcomes=outcomes,
         several=several,
         answers=[answer(case, rows) for case in several],
-        headline=headline(several, rows, shown),
-        economies=shown,
-        name_of=name_of,
-        figures=figures,
-        pictures=draw_all(figures, draw),
-        say=_say,
-        exact=_exact,
-        rates=_rates(several),
+        outcome_table=answers(),
+        rates_table=added(),
+        figures=[(figure, *made()) for figure, made in zip(figures, shown_figures, strict=True)],
         notes=_notes(several),
         statement=first.world.statement,
         attributes=dict(several[0].variation.result.attrs),
@@ -81,10 +73,6 @@ def _template():  # type: ignore[no-untyped-def]  # the library's class is impor
     text = files("entrepot.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["rate"] = numbers.rate
-    environment.filters["said"] = lambda cell: numbers.with_range(
-        cell["value"], cell["low"], cell["high"], cell["unit"]
     )
     return environment.from_string(text)
 
@@ -114,56 +102,6 @@ def answer(case: Case, rows: Rows) -> str:
                 f"{numbers.rate(old)}. " + text
             )
     return text
-
-
-def headline(several: Sequence[Case], rows: Rows, shown: Sequence[str]) -> list[dict[str, object]]:
-    """Rows of the table of answers: economy, outcome, and a cell (value, low, high, text) by case."""
-    found: list[dict[str, object]] = []
-    for code in shown:
-        focus = several[0].outcome.scenario.focus
-        for outcome in KEY_OUTCOMES if code in focus else NEXT_OUTCOMES:
-            cells = [rows[c.label, code, outcome] for c in several]
-            if all(cell["value"] is None for cell in cells):
-                continue
-            if outcome == "revenue_change_usd" and not any(cell["value"] for cell in cells):
-                continue
-            importer = the_name(several[0].outcome.importer)
-            words = OUTCOMES[outcome].replace("the importer", importer)
-            found.append({"economy": code, "outcome": outcome, "words": words, "cells": cells})
-    return found
-
-
-def _say(column: Column, value: object) -> str:
-    if column.say is not None:
-        return column.say(value if isinstance(value, float) else None)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
-
-
-def _exact(value: object) -> str:
-    """A number with all its digits, for those who read the page by program."""
-    return repr(value) if isinstance(value, float) else ""
-
-
-def _rates(several: Sequence[Case]) -> list[dict[str, object]]:
-    """Added rates by origin and case for the largest partners and the focus."""
-    with_law = [c for c in several if c.variation.law is not None]
-    if not with_law:
-        return []
-    law = with_law[0].variation.law
-    assert law is not None  # chosen so
-    largest = law.sort("value_usd", descending=True)["origin"].head(8).to_list()
-    focus = [c for c in several[0].outcome.scenario.focus if c in law["origin"].to_list()]
-    rows = []
-    for origin in dict.fromkeys([*focus, *largest]):
-        cells = []
-        for case in with_law:
-            found = case.variation.law
-            assert found is not None  # chosen so
-            cells.append(found.filter(pl.col("origin") == origin).row(0, named=True))
-        rows.append({"origin": origin, "cells": cells, "labels": [c.label for c in with_law]})
-    return rows
 
 
 def _notes(several: Sequence[Case]) -> dict[str, list[str]]:

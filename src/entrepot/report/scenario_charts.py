@@ -12,20 +12,13 @@ import altair as alt
 import polars as pl
 
 from entrepot.report.charts import COLOURS
-from entrepot.report.scenario_frames import name_of
+from entrepot.report.places import TILES, name_of
 
 INK, FAINT = "#101112", "#d9dadb"
 """Stand for the page's text and lines; `for_page` puts the page's own colours in their place."""
 
 LOSS, GAIN = "#D55E00", "#0072B2"
 NARROW, WIDE = 330, 760
-
-TILES = {
-    "CAN": (0, 0), "USA": (0, 1), "MEX": (0, 2), "BRA": (1, 3), "GBR": (2, 0), "EU27": (3, 0), "ROW": (2, 2),
-    "IND": (4, 2), "BGD": (5, 2), "CHN": (5, 1), "KOR": (6, 0), "JPN": (7, 0), "TWN": (6, 1), "VNM": (6, 2),
-    "PHL": (7, 2), "THA": (5, 3), "KHM": (6, 3), "MYS": (5, 4), "SGP": (6, 4), "IDN": (7, 4),
-}  # fmt: skip
-"""Columns and rows of a map of tiles, one of the same size for every economy of the embedded world."""
 
 
 @dataclass(frozen=True)
@@ -288,7 +281,7 @@ def _point(who: str, to: str, t: float, ends: tuple[float, float], thick: float)
     return {"band": f"{who}>{to}", "to": to, "x": t, "top": top, "bottom": top + thick}
 
 
-def content_points(frame: pl.DataFrame, names: Mapping[str, str], width: int, of: str) -> Drawing:
+def content_points(frame: pl.DataFrame, names: Mapping[str, str], of: str, width: int) -> Drawing:
     """Content against duty by sector. `frame` as `scenario_frames.content_and_duty`."""
     data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name"))
     base = _layers("rows").encode(

@@ -2,65 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 
 import polars as pl
 
 from entrepot.report import numbers
-from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.drawing import Draw
-from entrepot.report.scenario_frames import Case, name_of
+from entrepot.report.figure import Figure, chart
+from entrepot.report.places import TILES, name_of, the_name
+from entrepot.report.scenario_frames import Case
+from entrepot.report.tables import Column
 from entrepot.scenario.outcome import Outcome
 from entrepot.world.reference import NAME as REFERENCE
-
-WIDTHS = {"wide": charts.WIDE, "narrow": charts.NARROW}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table on the page: what it holds, its heading, how its numbers are said."""
-
-    name: str
-    heading: str
-    say: Callable[[float | None], str] | None = None
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with its numbers: `frame` is what it draws, what its table shows and what figures/ID.csv holds."""
-
-    id: str
-    title: str
-    caption: str
-    source: str
-    frame: pl.DataFrame
-    columns: tuple[Column, ...]
-    chart: Callable[[int], charts.Drawing] | None
-
-    def drawings(self) -> dict[str, str]:
-        """The chart as specifications, wide and for phones, by kind; none for a table alone."""
-        if self.chart is None:
-            return {}
-        return {kind: self.chart(width).text() for kind, width in WIDTHS.items()}
-
-
-def draw_all(figures: Sequence[Figure], draw: Draw) -> dict[str, dict[str, str]]:
-    """The charts of all figures as SVG for a page: by figure, then by kind. They are drawn in one go."""
-    asked = [(f.id, kind, text) for f in figures for kind, text in f.drawings().items()]
-    found: dict[str, dict[str, str]] = {f.id: {} for f in figures}
-    for (name, kind, _), picture in zip(asked, draw([text for _, _, text in asked]), strict=True):
-        found[name][kind] = charts.for_page(picture, f"{name}-{kind}-")
-    return found
-
-
-def the_name(code: str) -> str:
-    """A name as it stands in a sentence: the United States, Vietnam."""
-    name = name_of(code)
-    return f"the {name}" if name.startswith(("United", "European")) else name
 
 
 def make_figures(several: Sequence[Case]) -> list[Figure]:
@@ -114,7 +69,7 @@ def _income(table: pl.DataFrame, shown: Sequence[str], source: str) -> Figure:
             Column("low", "least", PERCENT),
             Column("high", "most", PERCENT),
         ),
-        partial(charts.ranges, frames.income(table, shown)),
+        chart("ranges", frames.income(table, shown)),
     )
 
 
@@ -122,7 +77,7 @@ def _map(first: Case, table: pl.DataFrame, source: str) -> list[Figure]:
     frame = table.filter(pl.col("label") == first.label, pl.col("outcome") == "real_income_pct").select(
         "economy", "value"
     )
-    if sum(code in charts.TILES for code in frame["economy"]) < 10 or len(frame) > len(charts.TILES):
+    if sum(code in TILES for code in frame["economy"]) < 10 or len(frame) > len(TILES):
         return []
     frame = frame.with_columns(
         pl.col("value").map_elements(numbers.percent, return_dtype=pl.String).alias("text")
@@ -135,7 +90,7 @@ def _map(first: Case, table: pl.DataFrame, source: str) -> list[Figure]:
             source,
             frame,
             (Column("economy", "economy"), Column("value", "real income", PERCENT)),
-            partial(charts.tiles, frame),
+            chart("tiles", frame),
         )
     ]
 
@@ -164,7 +119,7 @@ def _duties(several: Sequence[Case], exporter: str, names: Mapping[str, str]) ->
                 Column("change_unweighted_rate", "change, unweighted", numbers.rate),
                 Column("more_usd", "more duty", numbers.dollars),
             ),
-            partial(charts.duty_steps, frame, names),
+            chart("duty_steps", frame, names),
         )
     ]
 
@@ -183,7 +138,7 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             source,
             taken,
             (Column("economy", "supplier"), Column("moved_usd", "purchases moved", numbers.dollars)),
-            partial(charts.flow_bands, taken) if any_moved else None,
+            chart("flow_bands", taken) if any_moved else None,
         ),
         Figure(
             "diversion",
@@ -197,7 +152,7 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
                 Column("importer", "buyer"),
                 Column("moved_usd", "purchases moved", numbers.dollars),
             ),
-            partial(charts.matrix, moved),
+            chart("matrix", moved),
         ),
         Figure(
             "destinations",
@@ -237,7 +192,7 @@ def _content(case: Case, exporter: str, names: Mapping[str, str], source: str) -
                 Column("before_rate", "duty before", numbers.rate),
                 Column("after_rate", "duty after", numbers.rate),
             ),
-            lambda width: charts.content_points(frame, names, width, of),
+            chart("content_points", frame, names, of),
         )
     ]
 
@@ -262,7 +217,7 @@ def _timeline(several: Sequence[Case]) -> list[Figure]:
             "law and ledger of the scenario, see sources",
             frame,
             (Column("on", "from"), Column("origin", "origin"), Column("total_rate", "duty", numbers.rate)),
-            partial(charts.timeline, frame, days),
+            chart("timeline", frame, days),
         )
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from entrepot import economies
+from entrepot.report.places import name_of
 from entrepot.scenario.outcome import Outcome, Variation
 
 SHOWN_NEXT = 3
@@ -40,14 +40,6 @@ def _label(outcome: Outcome, v: Variation, alone: bool) -> str:
     if own:
         return outcome.scenario.title
     return v.label if v.label != v.title else f"{outcome.scenario.title}: {v.title}"
-
-
-def name_of(code: str) -> str:
-    """A name for people: groups and the rest of the world by what they are called in a report."""
-    special = {"ROW": "rest of the world", "EU27": "European Union", "CHN": "China"}
-    if code in special:
-        return special[code]
-    return economies.economy(code).name if economies.is_economy(code) else code
 
 
 def summary(several: Sequence[Case]) -> pl.DataFrame:

@@ -1,0 +1,63 @@
+"""A figure of a report: a chart with its numbers, its caption and its source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from entrepot.report.press import picture
+from entrepot.report.tables import Column, table
+
+if TYPE_CHECKING:
+    from entrepot.report.scenario_charts import Drawing
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart with its numbers: `frame` is what it draws, what its table shows and what figures/ID.csv holds."""
+
+    id: str
+    title: str
+    caption: str
+    source: str
+    frame: pl.DataFrame
+    columns: tuple[Column, ...]
+    chart: Callable[[int], Drawing] | None
+
+    def table(self) -> str:
+        """Its numbers as a table of HTML."""
+        caption = f"{self.title}. With all digits: figures/{self.id}.csv"
+        return table(self.frame, self.columns, name=self.id, caption=caption)
+
+    def pictures(self) -> dict[str, str]:
+        """The chart as SVG, wide and for phones, by kind; none for a table alone."""
+        if self.chart is None:
+            return {}
+        from entrepot.report.scenario_charts import NARROW, WIDE, for_page  # noqa: PLC0415
+
+        return {
+            kind: for_page(picture(self.chart(width).text()), f"{self.id}-{kind}-")
+            for kind, width in (("wide", WIDE), ("narrow", NARROW))
+        }
+
+
+def printed(figure: Figure) -> tuple[str, dict[str, str]]:
+    """The table of a figure and its pictures."""
+    return figure.table(), figure.pictures()
+
+
+def chart(name: str, *given: Any) -> Callable[[int], Drawing]:
+    """A chart of `scenario_charts` without its width."""
+    return partial(_chart, name, given)
+
+
+def _chart(name: str, given: tuple[Any, ...], width: int) -> Drawing:
+    # Late: the process that computes hands charts over to be drawn and has no need of the library.
+    from entrepot.report import scenario_charts  # noqa: PLC0415
+
+    drawing: Drawing = getattr(scenario_charts, name)(*given, width)
+    return drawing
