@@ -61,7 +61,6 @@ def page(several: Sequence[Case], figures: Sequence[Figure], press: Press = here
         statement=first.world.statement,
         attributes=dict(several[0].variation.result.attrs),
         ranged=bool(first.scenario.sensitivity),
-        drawn=any(c.variation.draws is not None for c in several),
     )
     return html
 

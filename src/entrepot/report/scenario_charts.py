@@ -115,7 +115,10 @@ def _colour(labels: Sequence[str], width: int) -> alt.Color:
 
 
 def ranges(frame: pl.DataFrame, width: int) -> Drawing:
-    """Real income by economy and case: points with their ranges. `frame` as `scenario_frames.income`."""
+    """Real income by economy and case: points with their ranges, and bands of draws as thin lines with ends.
+
+    `frame` as `scenario_frames.income`.
+    """
     labels = frame["label"].unique(maintain_order=True).to_list()
     names = frame["name"].unique(maintain_order=True).to_list()
     base = _layers("rows").encode(
@@ -127,10 +130,18 @@ def ranges(frame: pl.DataFrame, width: int) -> Drawing:
         x=alt.X("low:Q", title="change of real income, percent"), x2=alt.X2("high:Q")
     )
     point = base.mark_point(filled=True, size=55, opacity=1).encode(x=alt.X("value:Q"))
+    bands = _bands(base) if "q05" in frame.columns else ()
     zero = _layers("zero").mark_rule(color=INK).encode(x=alt.X("zero:Q"))
     rows = {"rows": frame.to_dicts(), "zero": [{"zero": 0}]}
     height = _step(max(9, 26 // len(labels) + 3))
-    return Drawing((zero, line, point), rows, width - 130, height)
+    return Drawing((zero, line, *bands, point), rows, width - 130, height)
+
+
+def _bands(base: alt.Chart) -> tuple[alt.Chart, ...]:
+    """Thin lines from q05 to q95 with ticks at both ends."""
+    line = base.mark_rule(strokeWidth=1).encode(x=alt.X("q05:Q"), x2=alt.X2("q95:Q"))
+    ends = [base.mark_tick(thickness=1.5, size=8).encode(x=alt.X(f"{end}:Q")) for end in ("q05", "q95")]
+    return (line, *ends)
 
 
 def tiles(frame: pl.DataFrame, width: int) -> Drawing:

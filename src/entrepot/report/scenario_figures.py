@@ -26,7 +26,11 @@ def make_figures(several: Sequence[Case]) -> list[Figure]:
     shown = frames.shown_economies(table, outcome.scenario.focus)
     names = sector_names(outcome)
     estimated = f"Entrepot, {outcome.world.name}"
-    found = [_income(table, shown, estimated)]
+    found = [
+        _income(
+            frames.income(table, shown), frames.count_draws(several), outcome.scenario.draw_from, estimated
+        )
+    ]
     found += _map(first, table, estimated)
     found += _duties(several, exporter, names)
     found += _trade(first, exporter, estimated)
@@ -54,22 +58,23 @@ PERCENT = partial(numbers.percent)
 SIZE = partial(numbers.dollars, signed=False)
 
 
-def _income(table: pl.DataFrame, shown: Sequence[str], source: str) -> Figure:
+def _income(frame: pl.DataFrame, draws: int, drawn_from: str | None, source: str) -> Figure:
+    said = (
+        "Change of real income, what an economy can buy at home, in percent. The point is the scenario as asked; the "
+        "bar spans the other readings of the model's parameters that the scenario names"
+    )
+    columns = [
+        Column("label", "case"), Column("name", "economy"), Column("value", "real income", PERCENT),
+        Column("low", "least", PERCENT), Column("high", "most", PERCENT),
+    ]  # fmt: skip
+    if "q05" in frame.columns:
+        said += (
+            f"; the thin line with ends holds nine tenths of {draws} draws of the trade elasticities from {drawn_from} "
+            "with their published errors, so around those and not around the point"
+        )
+        columns += [Column("q05", "drawn, 5 %", PERCENT), Column("q95", "drawn, 95 %", PERCENT)]
     return Figure(
-        "income",
-        "Who gains, who loses",
-        "Change of real income, what an economy can buy at home, in percent. The point is the scenario as asked; "
-        "the band spans the other readings of the model's parameters that the scenario names.",
-        source,
-        frames.income(table, shown),
-        (
-            Column("label", "case"),
-            Column("name", "economy"),
-            Column("value", "real income", PERCENT),
-            Column("low", "least", PERCENT),
-            Column("high", "most", PERCENT),
-        ),
-        chart("ranges", frames.income(table, shown)),
+        "income", "Who gains, who loses", f"{said}.", source, frame, tuple(columns), chart("ranges", frame)
     )
 
 

@@ -74,8 +74,12 @@ def shown_economies(table: pl.DataFrame, focus: Sequence[str]) -> list[str]:
 
 
 def income(table: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
-    """Real income: label, economy, name, value, low, high (percent), in the order of `shown`."""
+    """Real income: label, economy, name, value, low, high (percent), in the order of `shown`.
+
+    Where elasticities were drawn, also q05 and q95.
+    """
     order = {code: k for k, code in enumerate(shown)}
+    drawn = [c for c in ("q05", "q95") if table[c].is_not_null().any()]
     return (
         table.filter(pl.col("outcome") == "real_income_pct", pl.col("economy").is_in(list(shown)))
         .with_columns(
@@ -85,8 +89,13 @@ def income(table: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
             pl.col("high").fill_null(pl.col("value")),
         )
         .sort("at", maintain_order=True)
-        .select("label", "economy", "name", "value", "low", "high")
+        .select("label", "economy", "name", "value", "low", "high", *drawn)
     )
+
+
+def count_draws(several: Sequence[Case]) -> int:
+    """How many sets of elasticities were drawn for each case, at least; none where one has no draws."""
+    return min(0 if c.variation.draws is None else c.variation.draws["draw"].n_unique() for c in several)
 
 
 def hit_exporter(several: Sequence[Case]) -> str:

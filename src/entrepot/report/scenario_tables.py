@@ -47,15 +47,27 @@ def outcome_table(several: Sequence[Case], rows: Rows, shown: Sequence[str]) -> 
         dict.fromkeys(cases, str),
         name="outcomes",
         caption="Change from the law before, in percent; revenue in USD a year. First the economies in question, "
-        "then those that lose and gain most next.",
+        f"then those that lose and gain most next.{_about_draws(several)}",
         group="economy",
+    )
+
+
+def _about_draws(several: Sequence[Case]) -> str:
+    count = frames.count_draws(several)
+    return (
+        f" Drawn: what nine tenths of {count} draws of the trade elasticities lie between." if count else ""
     )
 
 
 def _cell(row: frames.Row) -> str:
     said = numbers.with_range(row["value"], row["low"], row["high"], row["unit"])
     about = {"economy": row["economy"], "outcome": row["outcome"]}
-    return exact(row["value"], said, variant=f"{row['scenario']}/{row['variant']}", **about)
+    cell = exact(row["value"], said, variant=f"{row['scenario']}/{row['variant']}", **about)
+    low, high = row["q05"], row["q95"]
+    if low is None or high is None:
+        return cell
+    drawn = f"drawn: {numbers.ends(low, high, row['unit'])}"
+    return f'{cell} <small data-low="{low!r}" data-high="{high!r}">{drawn}</small>'
 
 
 def rates_table(several: Sequence[Case]) -> Layout | None:
