@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from entrepot.report.press import picture
-from entrepot.report.tables import Column, table
+from entrepot.report.tables import Column, crossed, table
 
 if TYPE_CHECKING:
     from entrepot.report.scenario_charts import Drawing
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its numbers: `frame` is what it draws, what its table shows and what figures/ID.csv holds."""
+    """A chart with its numbers: `frame` is what it draws, what its table shows and what figures/ID.csv holds.
+
+    `matrix` says that the table is to have a column for each entry of the second of its three columns.
+    """
 
     id: str
     title: str
@@ -27,11 +30,13 @@ class Figure:
     frame: pl.DataFrame
     columns: tuple[Column, ...]
     chart: Callable[[int], Drawing] | None
+    matrix: bool = False
 
     def table(self) -> str:
         """Its numbers as a table of HTML."""
         caption = f"{self.title}. With all digits: figures/{self.id}.csv"
-        return table(self.frame, self.columns, name=self.id, caption=caption)
+        frame, columns = crossed(self.frame, self.columns) if self.matrix else (self.frame, self.columns)
+        return table(frame, columns, name=self.id, caption=caption)
 
     def pictures(self) -> dict[str, str]:
         """The chart as SVG, wide and for phones, by kind; none for a table alone."""

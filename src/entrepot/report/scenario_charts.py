@@ -54,14 +54,14 @@ def _config() -> dict[str, Any]:
     # drawing. Labels that may be long are cut by `_cut` instead.
     limits = {"labelLimit": 0, "titleLimit": 0}
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12} | limits
-    lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT}
+    lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT, "labelSeparation": 6}
     above = {"orient": "top", "direction": "vertical"}
     return {
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "text": {"color": INK, "fontSize": 12},
         "axis": text | {"titleFontWeight": "normal"} | lines,
-        "legend": text | {"title": None, "symbolStrokeWidth": 0} | above,
+        "legend": text | {"title": None, "symbolType": "circle", "symbolStrokeWidth": 4} | above,
     }
 
 
@@ -147,8 +147,12 @@ def _bands(base: alt.Chart) -> tuple[alt.Chart, ...]:
 def tiles(frame: pl.DataFrame, width: int) -> Drawing:
     """A map of tiles of one case: `frame` has economy and value (percent)."""
     inside = [r for r in frame.iter_rows(named=True) if r["economy"] in TILES]
+    # On a phone the unit has no room; the caption says it.
+    unit = "" if width > 500 else "\N{NO-BREAK SPACE}%"
     placed = [
-        {"x": TILES[r["economy"]][0], "y": TILES[r["economy"]][1], "economy": r["economy"], "text": r["text"]} | tint
+        {"x": TILES[r["economy"]][0], "y": TILES[r["economy"]][1], "economy": r["economy"]}
+        | {"text": r["text"].removesuffix(unit)}
+        | tint
         for r, tint in zip(inside, _tint([r["value"] for r in inside]), strict=True)
     ]  # fmt: skip
     base = _layers("rows").encode(
@@ -177,8 +181,9 @@ def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Dra
         yOffset=alt.YOffset("label:N", sort=labels),
         color=_colour(labels, width),
     )  # fmt: skip
+    percent = alt.Axis(format="%", tickCount=8 if width > 500 else 4)
     line = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
-        x=alt.X("before_rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
+        x=alt.X("before_rate:Q", title="duty, share of customs value", axis=percent),
         x2=alt.X2("after_rate:Q"),
     )
     old = base.mark_tick(thickness=2, size=9).encode(x=alt.X("before_rate:Q"))
@@ -296,7 +301,12 @@ def content_points(frame: pl.DataFrame, names: Mapping[str, str], of: str, width
     """Content against duty by sector. `frame` as `scenario_frames.content_and_duty`."""
     data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name"))
     base = _layers("rows").encode(
-        x=alt.X("content_rate:Q", title=f"value of {name_of(of)} in these goods", axis=alt.Axis(format="%")),
+        x=alt.X(
+            "content_rate:Q",
+            title=f"value of {name_of(of)} in these goods",
+            axis=alt.Axis(format="%", tickCount=8 if width > 500 else 4),
+            scale=alt.Scale(padding=30),
+        ),
         y=alt.Y("after_rate:Q", title="duty after", axis=alt.Axis(format="%")),
     )
     dots = base.mark_point(filled=True, opacity=0.6, color=COLOURS[0]).encode(
@@ -317,13 +327,23 @@ def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawin
         _layers("rows")
         .mark_line(interpolate="step-after", strokeWidth=2.2)
         .encode(
-            x=alt.X("on:T", title=None, axis=alt.Axis(format="%b %y", tickCount=4 if width < 500 else 9)),
+            x=alt.X("on:T", title=None, axis=alt.Axis(format="%b %y", tickCount=3 if width < 500 else 7)),
             y=alt.Y("rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
             color=_colour(labels, width),
         )
     )
-    marks = _layers("days").encode(x=alt.X("on:T"))
-    rule = marks.mark_rule(color=INK, strokeDash=[3, 3])
-    text = marks.mark_text(align="left", dx=3, baseline="top").encode(y=alt.value(0), text=alt.Text("what:N"))
-    marked = [{"on": day, "what": what} for day, what in days.items()]
-    return Drawing((rule, line, text), {"rows": data, "days": marked}, width - 70, 240)
+    rule = _layers("days").mark_rule(color=INK, strokeDash=[3, 3]).encode(x=alt.X("on:T"))
+    # The first day's name to its left and the others' to their right: the days may lie close together.
+    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (
+        ("first", "right", -4),
+        ("later", "left", 4),
+    )
+    texts = [
+        _layers(name)
+        .mark_text(align=align, dx=dx, dy=-8)
+        .encode(x=alt.X("on:T"), y=alt.value(0), text=alt.Text("what:N"))
+        for name, align, dx in sides
+    ]
+    marked = [{"on": day, "what": what} for day, what in sorted(days.items())]
+    rows = {"rows": data, "days": marked, "first": marked[:1], "later": marked[1:2]}
+    return Drawing((rule, line, *texts), rows, width - 70, 240)

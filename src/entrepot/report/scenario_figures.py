@@ -34,6 +34,7 @@ def make_figures(several: Sequence[Case]) -> list[Figure]:
     found += _map(first, table, estimated)
     found += _duties(several, exporter, names)
     found += _trade(first, exporter, estimated)
+    found += _jobs(first, exporter, names, estimated)
     found += _content(first, exporter, names, estimated)
     found += _timeline(several)
     found += _published(several)
@@ -56,6 +57,11 @@ def sector_names(outcome: Outcome) -> dict[str, str]:
 
 PERCENT = partial(numbers.percent)
 SIZE = partial(numbers.dollars, signed=False)
+ECONOMY = Column("economy", "economy", read=name_of)
+
+
+def _with_code(names: Mapping[str, str], sector: str) -> str:
+    return sector if names[sector] == sector else f"{names[sector]} ({sector})"
 
 
 def _income(frame: pl.DataFrame, draws: int, drawn_from: str | None, source: str) -> Figure:
@@ -91,10 +97,10 @@ def _map(first: Case, table: pl.DataFrame, source: str) -> list[Figure]:
         Figure(
             "map",
             "Where: a tile for every economy",
-            f"Change of real income, {first.label}. Tiles lie roughly where their economies do, all of one size.",
+            f"Change of real income in percent, {first.label}. Tiles of one size lie roughly where their economies do.",
             source,
             frame,
-            (Column("economy", "economy"), Column("value", "real income", PERCENT)),
+            (ECONOMY, Column("value", "real income", PERCENT)),
             chart("tiles", frame),
         )
     ]
@@ -116,7 +122,7 @@ def _duties(several: Sequence[Case], exporter: str, names: Mapping[str, str]) ->
             frame,
             (
                 Column("label", "case"),
-                Column("sector", "sector"),
+                Column("sector", "sector", read=partial(_with_code, names)),
                 Column("value_usd", "trade", SIZE),
                 Column("before_rate", "before", numbers.rate),
                 Column("after_rate", "after", numbers.rate),
@@ -142,7 +148,10 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             f"total purchases of each sector; production in {importer} is a supplier too.",
             source,
             taken,
-            (Column("economy", "supplier"), Column("moved_usd", "purchases moved", numbers.dollars)),
+            (
+                Column("economy", "supplier", read=name_of),
+                Column("moved_usd", "purchases moved", numbers.dollars),
+            ),
             chart("flow_bands", taken) if any_moved else None,
         ),
         Figure(
@@ -153,11 +162,12 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             source,
             moved,
             (
-                Column("exporter", "supplier"),
+                Column("exporter", "supplier", read=name_of),
                 Column("importer", "buyer"),
                 Column("moved_usd", "purchases moved", numbers.dollars),
             ),
             chart("matrix", moved),
+            matrix=True,
         ),
         Figure(
             "destinations",
@@ -167,13 +177,37 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             source,
             sold,
             (
-                Column("importer", "destination"),
+                Column("importer", "destination", read=name_of),
                 Column("before_usd", "before", SIZE),
                 Column("after_usd", "after", SIZE),
                 Column("change_usd", "change", numbers.dollars),
             ),
             None,
         ),
+    ]
+
+
+def _jobs(case: Case, exporter: str, names: Mapping[str, str], source: str) -> list[Figure]:
+    if len(names) == 1:
+        return []
+    row = case.variation.table.filter(pl.col("economy") == exporter)
+    whole = numbers.percent(row["employment_pct"][0])
+    return [
+        Figure(
+            "jobs",
+            f"Where the jobs go: sectors of {name_of(exporter)}",
+            f"{case.label}. Labour by sector, once it has moved to where it is wanted. All sectors together: {whole}. "
+            "In a reading that holds employment fixed jobs only change their sector, and the sum is zero; how long "
+            "people look for the next job the model can't say.",
+            source,
+            frames.jobs(case, exporter),
+            (
+                Column("sector", "sector", read=partial(_with_code, names)),
+                Column("share_rate", "share of labour before", numbers.rate),
+                Column("change_pct", "change of labour", PERCENT),
+            ),
+            None,
+        )
     ]
 
 
@@ -191,7 +225,7 @@ def _content(case: Case, exporter: str, names: Mapping[str, str], source: str) -
             f"{source}; law and ledger of the scenario",
             frame,
             (
-                Column("sector", "sector"),
+                Column("sector", "sector", read=partial(_with_code, names)),
                 Column("value_usd", "trade", SIZE),
                 Column("content_rate", f"value of {of}", numbers.rate),
                 Column("before_rate", "duty before", numbers.rate),
@@ -221,8 +255,13 @@ def _timeline(several: Sequence[Case]) -> list[Figure]:
             "the days that this report compares.",
             "law and ledger of the scenario, see sources",
             frame,
-            (Column("on", "from"), Column("origin", "origin"), Column("total_rate", "duty", numbers.rate)),
+            (
+                Column("on", "from"),
+                Column("origin", "origin", read=name_of),
+                Column("total_rate", "duty", numbers.rate),
+            ),
             chart("timeline", frame, days),
+            matrix=True,
         )
     ]
 
@@ -241,7 +280,7 @@ def _published(several: Sequence[Case]) -> list[Figure]:
             (
                 Column("who", "who"),
                 Column("what", "what"),
-                Column("economy", "economy"),
+                ECONOMY,
                 Column("theirs", "theirs", PERCENT),
                 Column("ours", "ours", PERCENT),
                 Column("low", "ours, least", PERCENT),

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from entrepot.report.places import name_of
-from entrepot.scenario.outcome import Outcome, Variation
+from entrepot.scenario.outcome import ZERO, Outcome, Variation
 
 SHOWN_NEXT = 3
 """Losers and winners shown beside the economies of the focus, each."""
@@ -194,6 +195,27 @@ def content_and_duty(case: Case, exporter: str) -> pl.DataFrame:
         .select("sector", "value_usd", "content_rate", "before_rate", "after_rate")
         .sort("value_usd", descending=True)
     )
+
+
+def jobs(case: Case, economy: str) -> pl.DataFrame:
+    """Where an economy's labour works: sector, share_rate (of its labour before), change_pct.
+
+    The sectors' changes, weighted by their shares, add up to the economy's change of employment. Labour costs are
+    a fixed share of a sector's output, so labour moves as output in terms of the wage.
+    """
+    world, result = case.outcome.world, case.variation.result.sel(economy=economy)
+    before, after = result["output_base"].values, result["output"].values
+    labour = world.value_added_share.sel(economy=economy).values * before
+    grown = np.divide(after, before, out=np.ones_like(before), where=before > 0)
+    change = 100 * (grown / (1 + float(result["wage_pct"]) / 100) - 1)
+    frame = pl.DataFrame(
+        {
+            "sector": list(world.sectors),
+            "share_rate": labour / labour.sum(),
+            "change_pct": np.where(abs(change) < ZERO, 0.0, change),
+        }
+    )
+    return frame.filter(pl.col("share_rate") > 0).sort("change_pct", "sector")
 
 
 def published(several: Sequence[Case]) -> pl.DataFrame:

@@ -46,8 +46,9 @@ def outcome_table(several: Sequence[Case], rows: Rows, shown: Sequence[str]) -> 
         {"outcome": "outcome", **cases},
         dict.fromkeys(cases, str),
         name="outcomes",
-        caption="Change from the law before, in percent; revenue in USD a year. First the economies in question, "
-        f"then those that lose and gain most next.{_about_draws(several)}",
+        caption="Change from the law before, in percent; revenue in USD a year; below each the range over other "
+        "readings of the model. First the economies in question, then those that lose and gain most next. Jobs are "
+        f"employment as it follows the real wage, and the range has employment held fixed.{_about_draws(several)}",
         group="economy",
     )
 
@@ -60,14 +61,16 @@ def _about_draws(several: Sequence[Case]) -> str:
 
 
 def _cell(row: frames.Row) -> str:
-    said = numbers.with_range(row["value"], row["low"], row["high"], row["unit"])
+    """The value, and below it the range of the sensitivities and the band of the draws where they say more."""
+    value, unit = row["value"], row["unit"]
     about = {"economy": row["economy"], "outcome": row["outcome"]}
-    cell = exact(row["value"], said, variant=f"{row['scenario']}/{row['variant']}", **about)
-    low, high = row["q05"], row["q95"]
-    if low is None or high is None:
-        return cell
-    drawn = f"drawn: {numbers.ends(low, high, row['unit'])}"
-    return f'{cell} <small data-low="{low!r}" data-high="{high!r}">{drawn}</small>'
+    said = numbers.with_range(value, None, None, unit)
+    lines = [exact(value, said, variant=f"{row['scenario']}/{row['variant']}", **about)]
+    for words, low, high in (("", row["low"], row["high"]), ("drawn: ", row["q05"], row["q95"])):
+        if low is not None and high is not None and numbers.with_range(value, low, high, unit) != said:
+            text = f"{words}{numbers.ends(low, high, unit)}"
+            lines.append(f'<small data-low="{low!r}" data-high="{high!r}">{text}</small>')
+    return " ".join(lines)
 
 
 def rates_table(several: Sequence[Case]) -> Layout | None:

@@ -12,11 +12,12 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table on the page: what it holds, its heading, how its numbers are said."""
+    """A column of a table on the page: what it holds, its heading, how its numbers are said and its codes read."""
 
     name: str
     heading: str
     say: Callable[[float | None], str] | None = None
+    read: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,24 @@ class Layout:
 
 def table(frame: pl.DataFrame, columns: Sequence[Column], *, name: str, caption: str) -> str:
     """A frame as an HTML table: numbers as their column says them, with all their digits in `data-value`."""
-    shown = frame.select(c.name for c in columns).with_columns(pl.col(pl.Date).cast(pl.String))
+    shown = frame.select(c.name for c in columns).with_columns(
+        pl.col(pl.Date).cast(pl.String),
+        *(pl.col(c.name).replace(_read(c.read, frame[c.name])) for c in columns if c.read is not None),
+    )
     marks = {c.name: partial(_exactly, c.say) for c in columns if c.say is not None}
     return laid_out(Layout(shown, {c.name: c.heading for c in columns}, marks, name, caption))
+
+
+def crossed(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame, list[Column]]:
+    """A frame of two keys and a number as a matrix: the first key heads the rows, the second the columns."""
+    down, across, number = columns
+    wide = frame.pivot(on=across.name, index=down.name, values=number.name, maintain_order=True)
+    read = across.read or str
+    return wide, [down, *(Column(c, read(c), number.say) for c in wide.columns if c != down.name)]
+
+
+def _read(read: Callable[[str], str], codes: pl.Series) -> dict[str, str]:
+    return {code: read(code) for code in codes.unique(maintain_order=True)}
 
 
 def laid_out(layout: Layout | None) -> str:
