@@ -23,6 +23,7 @@ from entrepot.report.scenario_figures import make_figures
 from entrepot.report.scenario_summary import summary_text
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 from entrepot.scenario.write import write_comparison, write_outcome
+from scenarios import NO_CHANGE, scenario
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -40,6 +41,16 @@ def written(outcomes, tmp_path_factory) -> Path:
         write_outcome(outcome, out, report_files(outcome))
     write_comparison(outcomes, out, "side-by-side", comparison_page(outcomes))
     return out
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Outcome:
+    return run(find_scenario("vietnam-10-15"), Workshop(draws=3))
+
+
+@pytest.fixture(scope="module")
+def files(drawn) -> dict[str, str | bytes]:
+    return report_files(drawn)
 
 
 class Page(HTMLParser):
@@ -120,6 +131,54 @@ class TestNumbersOfThePage:
         text = summary_text(outcomes)
         value = outcomes[0].variations[0].table.filter(pl.col("economy") == "VNM")["real_income_pct"][0]
         assert numbers.percent(value).split("\N{NO-BREAK SPACE}")[0] in text
+
+
+class TestDraws:
+    def test_the_chart_draws_the_bands_of_the_files(self, drawn, files):
+        stored = pl.read_csv(str(files["figures/income.csv"]).encode())
+        figure = next(f for f in make_figures(frames.cases([drawn])) if f.id == "income")
+        assert figure.chart is not None
+        for width in (charts.NARROW, charts.WIDE):
+            spec = figure.chart(width).spec()
+            ends = [e["x"]["field"] for e in (layer["encoding"] for layer in spec["layer"]) if "x" in e]
+            assert {"low", "value", "q05", "q95"} <= set(ends)
+            for name in ("low", "high", "q05", "q95"):
+                assert [r[name] for r in spec["datasets"]["rows"]] == stored[name].to_list()
+        assert "3 draws of the trade elasticities" in figure.caption
+        assert "bar spans the other readings" in figure.caption
+
+    def test_the_table_of_answers_has_them(self, drawn, files):
+        text = str(files["report.html"])
+        summary = drawn.summary().filter(pl.col("outcome") == "exports_pct", pl.col("economy") == "VNM")
+        for row in summary.iter_rows(named=True):
+            said = numbers.ends(row["q05"], row["q95"], "percent")
+            assert (
+                f'<small data-low="{row["q05"]!r}" data-high="{row["q95"]!r}">drawn: {said}</small>' in text
+            )
+
+    def test_without_draws_nothing_is_said_of_them(self, outcomes):
+        figure = make_figures(frames.cases(outcomes[:1]))[0]
+        assert "draws" not in figure.caption
+        assert "q05" not in figure.frame.columns
+
+
+class TestJobs:
+    def test_sectors_add_up_to_the_economy(self, outcomes):
+        case = frames.cases(outcomes[:1])[0]
+        for economy in ("VNM", "USA", "CHN"):
+            frame = frames.jobs(case, economy)
+            row = case.variation.table.filter(pl.col("economy") == economy)
+            assert float(frame["share_rate"].sum()) == pytest.approx(1, abs=1e-12)
+            assert float((frame["share_rate"] * frame["change_pct"]).sum()) == pytest.approx(
+                row["employment_pct"][0], abs=1e-6
+            )
+
+    def test_the_caption_says_whether_employment_is_fixed(self, written, tmp_path):
+        assert (
+            "employment as it follows the real wage" in (written / "vietnam-46" / "report.html").read_text()
+        )
+        fixed = run(scenario(tmp_path, NO_CHANGE))
+        assert "employment, held fixed here" in str(report_files(fixed)["report.html"])
 
 
 class TestDrawing:

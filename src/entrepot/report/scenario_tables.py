@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -47,9 +48,20 @@ def outcome_table(several: Sequence[Case], rows: Rows, shown: Sequence[str]) -> 
         dict.fromkeys(cases, str),
         name="outcomes",
         caption="Change from the law before, in percent; revenue in USD a year; below each the range over other "
-        "readings of the model. First the economies in question, then those that lose and gain most next. Jobs are "
-        f"employment as it follows the real wage, and the range has employment held fixed.{_about_draws(several)}",
+        "readings of the model. First the economies in question, then those that lose and gain most next. "
+        f"{_about_jobs(several[0])}{_about_draws(several)}",
         group="economy",
+    )
+
+
+def _about_jobs(case: Case) -> str:
+    supply = json.loads(case.variation.result.attrs["options"]).get("labour_supply")
+    if supply == 0:
+        return (
+            "Jobs are employment, held fixed here: labour moves between sectors, and none is gained or lost."
+        )
+    return (
+        "Jobs are employment as it follows the real wage; where a reading holds it fixed, the change is zero."
     )
 
 
