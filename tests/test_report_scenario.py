@@ -16,7 +16,7 @@ from entrepot.errors import EntrepotError
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.figure import printed
+from entrepot.report.figure import Figure
 from entrepot.report.press import beside, picture
 from entrepot.report.scenario import comparison_page, report_files
 from entrepot.report.scenario_figures import make_figures
@@ -185,8 +185,8 @@ class TestDrawing:
     def test_the_same_is_made_beside_and_here(self, outcomes):
         figures = make_figures(frames.cases(outcomes[:1]))[:3]
         with beside() as press:
-            there = [press(printed, figure) for figure in figures]
-            assert [made() for made in there] == [printed(figure) for figure in figures]
+            there = [press(Figure.pictures, figure) for figure in figures]
+            assert [made() for made in there] == [figure.pictures() for figure in figures]
 
     def test_what_goes_wrong_beside_is_raised_here(self):
         with beside() as press, pytest.raises(EntrepotError, match="ended from outside"):

@@ -42,17 +42,14 @@ class Figure:
         """The chart as SVG, wide and for phones, by kind; none for a table alone."""
         if self.chart is None:
             return {}
+        from altair.utils.schemapi import debug_mode  # noqa: PLC0415
+
         from entrepot.report.scenario_charts import NARROW, WIDE, for_page  # noqa: PLC0415
 
-        return {
-            kind: for_page(picture(self.chart(width).text()), f"{self.id}-{kind}-")
-            for kind, width in (("wide", WIDE), ("narrow", NARROW))
-        }
-
-
-def printed(figure: Figure) -> tuple[str, dict[str, str]]:
-    """The table of a figure and its pictures."""
-    return figure.table(), figure.pictures()
+        widths = {"wide": WIDE, "narrow": NARROW}
+        with debug_mode(False):  # tests check the charts against the schema; every run needn't
+            specs = {kind: self.chart(width).text() for kind, width in widths.items()}
+        return {kind: for_page(picture(spec), f"{self.id}-{kind}-") for kind, spec in specs.items()}
 
 
 def chart(name: str, *given: Any) -> Callable[[int], Drawing]:

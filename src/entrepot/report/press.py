@@ -1,4 +1,4 @@
-"""Where pictures and tables of a page are made: here, or in a process beside the one that computes."""
+"""Where the pictures of a page are drawn: here, or in a process beside the one that computes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
+
+import polars as pl
 
 from entrepot.errors import EntrepotError
 
@@ -68,10 +70,10 @@ def picture(spec: str) -> str:
 
 
 def _make_ready() -> None:
-    """In the process: leave interrupts to the one that computes, and load and warm what draws and lays out."""
-    import great_tables  # noqa: F401, PLC0415
-
-    from entrepot.report import scenario_charts  # noqa: F401, PLC0415
+    """In the process: leave interrupts to the one that computes; load what draws, and let it compile itself."""
+    from entrepot.report import scenario_charts as charts  # noqa: PLC0415
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    picture('{"data": {"values": [{"x": 1}]}, "mark": "point", "encoding": {"x": {"field": "x"}}}')
+    rows = [{"label": f"{k % 2}", "name": f"{k}", "value": k, "low": 0, "high": k} for k in range(16)]
+    for width in (charts.WIDE, charts.NARROW):
+        picture(charts.ranges(pl.DataFrame(rows), width).text())

@@ -10,7 +10,7 @@ import polars as pl
 
 from entrepot.report import numbers
 from entrepot.report import scenario_frames as frames
-from entrepot.report.figure import Figure, printed
+from entrepot.report.figure import Figure
 from entrepot.report.places import name_of, the_name
 from entrepot.report.press import Press, here
 from entrepot.report.scenario_figures import SIZE, make_figures
@@ -46,17 +46,16 @@ def page(several: Sequence[Case], figures: Sequence[Figure], press: Press = here
     table = frames.summary(several)
     rows = frames.by_key(table)
     shown = frames.shown_economies(table, first.scenario.focus)
-    answers = press(laid_out, outcome_table(several, rows, shown))
-    added = press(laid_out, rates_table(several))
-    shown_figures = [press(printed, figure) for figure in figures]
+    drawn = [press(Figure.pictures, figure) for figure in figures]  # tables are laid out meanwhile
+    tables = [figure.table() for figure in figures]
     html: str = _template().render(
         title=first.scenario.title if len(outcomes) == 1 else "Scenarios side by side",
         outcomes=outcomes,
         several=several,
         answers=[answer(case, rows) for case in several],
-        outcome_table=answers(),
-        rates_table=added(),
-        figures=[(figure, *made()) for figure, made in zip(figures, shown_figures, strict=True)],
+        outcome_table=laid_out(outcome_table(several, rows, shown)),
+        rates_table=laid_out(rates_table(several)),
+        figures=[(f, table, made()) for f, table, made in zip(figures, tables, drawn, strict=True)],
         notes=_notes(several),
         statement=first.world.statement,
         attributes=dict(several[0].variation.result.attrs),

@@ -60,7 +60,7 @@ def _read(read: Callable[[str], str], codes: pl.Series) -> dict[str, str]:
 
 def laid_out(layout: Layout | None) -> str:
     """A table as HTML; nothing for none."""
-    import great_tables  # noqa: PLC0415  # the process that computes has no need of it
+    import great_tables  # noqa: PLC0415  # the process that draws has no need of it
 
     if layout is None:
         return ""
