@@ -2,9 +2,11 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +18,7 @@ from entrepot.errors import EntrepotError
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.figure import Figure
+from entrepot.report.figure import pictures
 from entrepot.report.press import beside, picture
 from entrepot.report.scenario import comparison_page, report_files
 from entrepot.report.scenario_figures import make_figures
@@ -185,8 +187,22 @@ class TestDrawing:
     def test_the_same_is_made_beside_and_here(self, outcomes):
         figures = make_figures(frames.cases(outcomes[:1]))[:3]
         with beside() as press:
-            there = [press(Figure.pictures, figure) for figure in figures]
-            assert [made() for made in there] == [figure.pictures() for figure in figures]
+            there = [press(pictures, f.id, f.chart) for f in figures]
+            assert [made() for made in there] == [pictures(f.id, f.chart) for f in figures]
+
+    def test_beside_nothing_is_loaded_that_does_not_draw(self, outcomes):
+        """Seconds are lost where a chart brings the model along."""
+        several = [(f.id, f.chart) for f in make_figures(frames.cases(outcomes)) if f.chart is not None]
+        code = (
+            "import pickle, sys\n"
+            "from entrepot.report.figure import pictures\n"
+            "for given in pickle.load(sys.stdin.buffer): pictures(*given)\n"
+            "print([m for m in ('entrepot.scenario', 'scipy', 'xarray') if m in sys.modules])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=pickle.dumps(several), capture_output=True, check=True
+        )
+        assert done.stdout.strip() == b"[]"
 
     def test_what_goes_wrong_beside_is_raised_here(self):
         with beside() as press, pytest.raises(EntrepotError, match="ended from outside"):

@@ -38,18 +38,22 @@ class Figure:
         frame, columns = crossed(self.frame, self.columns) if self.matrix else (self.frame, self.columns)
         return table(frame, columns, name=self.id, caption=caption)
 
-    def pictures(self) -> dict[str, str]:
-        """The chart as SVG, wide and for phones, by kind; none for a table alone."""
-        if self.chart is None:
-            return {}
-        from altair.utils.schemapi import debug_mode  # noqa: PLC0415
 
-        from entrepot.report.scenario_charts import NARROW, WIDE, for_page  # noqa: PLC0415
+def pictures(name: str, chart: Callable[[int], Drawing] | None) -> dict[str, str]:
+    """A figure's chart as SVG, wide and for phones, by kind; none for a table alone.
 
-        widths = {"wide": WIDE, "narrow": NARROW}
-        with debug_mode(False):  # tests check the charts against the schema; every run needn't
-            specs = {kind: self.chart(width).text() for kind, width in widths.items()}
-        return {kind: for_page(picture(spec), f"{self.id}-{kind}-") for kind, spec in specs.items()}
+    A function of the chart alone: what the rest of a figure needs is slow to load where only pictures are drawn.
+    """
+    if chart is None:
+        return {}
+    from altair.utils.schemapi import debug_mode  # noqa: PLC0415
+
+    from entrepot.report.scenario_charts import NARROW, WIDE, for_page  # noqa: PLC0415
+
+    widths = {"wide": WIDE, "narrow": NARROW}
+    with debug_mode(False):  # tests check the charts against the schema; every run needn't
+        specs = {kind: chart(width).text() for kind, width in widths.items()}
+    return {kind: for_page(picture(spec), f"{name}-{kind}-") for kind, spec in specs.items()}
 
 
 def chart(name: str, *given: Any) -> Callable[[int], Drawing]:

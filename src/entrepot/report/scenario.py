@@ -10,7 +10,7 @@ import polars as pl
 
 from entrepot.report import numbers
 from entrepot.report import scenario_frames as frames
-from entrepot.report.figure import Figure
+from entrepot.report.figure import Figure, pictures
 from entrepot.report.places import name_of, the_name
 from entrepot.report.press import Press, here
 from entrepot.report.scenario_figures import SIZE, make_figures
@@ -46,7 +46,7 @@ def page(several: Sequence[Case], figures: Sequence[Figure], press: Press = here
     table = frames.summary(several)
     rows = frames.by_key(table)
     shown = frames.shown_economies(table, first.scenario.focus)
-    drawn = [press(Figure.pictures, figure) for figure in figures]  # tables are laid out meanwhile
+    drawn = [press(pictures, f.id, f.chart) for f in figures]  # tables are laid out meanwhile
     tables = [figure.table() for figure in figures]
     html: str = _template().render(
         title=first.scenario.title if len(outcomes) == 1 else "Scenarios side by side",
