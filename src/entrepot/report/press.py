@@ -71,9 +71,9 @@ def picture(spec: str) -> str:
 
 def _make_ready() -> None:
     """In the process: leave interrupts to the one that computes; load what draws, and let it compile itself."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from entrepot.report import scenario_charts as charts  # noqa: PLC0415
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     rows = [{"label": f"{k % 2}", "name": f"{k}", "value": k, "low": 0, "high": k} for k in range(16)]
     for width in (charts.WIDE, charts.NARROW):
         picture(charts.ranges(pl.DataFrame(rows), width).text())
