@@ -1,16 +1,16 @@
 # Two commands do all set-up on a machine that has only Python 3.11 and make:
-#   make run    environment, install, main job
+#   make run    environment, install, main job: three questions, side by side, in out/
 #   make test   environment, install, lint, types, all tests, docs
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run scenarios test fast lint types docs lock bench world clean
+.PHONY: run panel test fast lint types docs lock bench world clean
 
 run: .venv/.run
-	$(BIN)/entrepot panel --out out
-
-scenarios: .venv/.run
 	$(BIN)/entrepot run vietnam-46 vietnam-20-40 vietnam-10-15 --out out
+
+panel: .venv/.run
+	$(BIN)/entrepot panel --out out
 
 test: lint types .venv/.dev
 	$(BIN)/pytest -n 2

@@ -6,6 +6,7 @@ from typing import Any
 
 from entrepot.report import numbers
 from entrepot.report import scenario_frames as frames
+from entrepot.report.figure import pictures
 from entrepot.report.scenario_figures import make_figures
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 
@@ -26,7 +27,7 @@ def _outcome(name: str) -> Outcome:
 def _figure(names: list[str], figure_id: str) -> str:
     several = frames.cases([_outcome(name) for name in names])
     figure = next(f for f in make_figures(several) if f.id == figure_id)
-    picture = figure.pictures()["wide"].replace("\n", " ")
+    picture = pictures(figure.id, figure.chart)["wide"].replace("\n", " ")
     label = f"{figure.title}. The numbers are in figures/{figure.id}.csv of the results."
     return (
         f'<figure style="--line: #8885; margin: 1em 0; width: 100%"><div role="img" aria-label="{label}">'

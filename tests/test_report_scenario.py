@@ -1,9 +1,12 @@
 """The report: its numbers are those of the files, its pictures draw them, and it asks nobody for anything."""
 
 import json
+import os
+import pickle
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -11,13 +14,18 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from entrepot.errors import EntrepotError
 from entrepot.report import numbers
 from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario import comparison_page, report_files, summary_text
+from entrepot.report.figure import pictures
+from entrepot.report.press import beside, picture
+from entrepot.report.scenario import comparison_page, report_files
 from entrepot.report.scenario_figures import make_figures
+from entrepot.report.scenario_summary import summary_text
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 from entrepot.scenario.write import write_comparison, write_outcome
+from scenarios import NO_CHANGE, scenario
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -37,6 +45,16 @@ def written(outcomes, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def drawn() -> Outcome:
+    return run(find_scenario("vietnam-10-15"), Workshop(draws=3))
+
+
+@pytest.fixture(scope="module")
+def files(drawn) -> dict[str, str | bytes]:
+    return report_files(drawn)
+
+
 class Page(HTMLParser):
     """What a page says by its marks."""
 
@@ -51,8 +69,10 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         found = {k: v or "" for k, v in attrs}
         self.tags.append((tag, found))
-        if tag == "table":
-            self._figure = found.get("data-figure", "")
+        if tag == "section":
+            self._figure = ""
+        if "data-figure" in found:
+            self._figure = found["data-figure"]
         if "data-outcome" in found:
             self.cells.append(found)
         if self._figure and found.get("data-value"):
@@ -113,6 +133,91 @@ class TestNumbersOfThePage:
         text = summary_text(outcomes)
         value = outcomes[0].variations[0].table.filter(pl.col("economy") == "VNM")["real_income_pct"][0]
         assert numbers.percent(value).split("\N{NO-BREAK SPACE}")[0] in text
+
+
+class TestDraws:
+    def test_the_chart_draws_the_bands_of_the_files(self, drawn, files):
+        stored = pl.read_csv(str(files["figures/income.csv"]).encode())
+        figure = next(f for f in make_figures(frames.cases([drawn])) if f.id == "income")
+        assert figure.chart is not None
+        for width in (charts.NARROW, charts.WIDE):
+            spec = figure.chart(width).spec()
+            ends = [e["x"]["field"] for e in (layer["encoding"] for layer in spec["layer"]) if "x" in e]
+            assert {"low", "value", "q05", "q95"} <= set(ends)
+            for name in ("low", "high", "q05", "q95"):
+                assert [r[name] for r in spec["datasets"]["rows"]] == stored[name].to_list()
+        assert "3 draws of the trade elasticities" in figure.caption
+        assert "bar spans the other readings" in figure.caption
+
+    def test_the_table_of_answers_has_them(self, drawn, files):
+        text = str(files["report.html"])
+        summary = drawn.summary().filter(pl.col("outcome") == "exports_pct", pl.col("economy") == "VNM")
+        for row in summary.iter_rows(named=True):
+            said = numbers.ends(row["q05"], row["q95"], "percent")
+            assert (
+                f'<small data-low="{row["q05"]!r}" data-high="{row["q95"]!r}">drawn: {said}</small>' in text
+            )
+
+    def test_without_draws_nothing_is_said_of_them(self, outcomes):
+        figure = make_figures(frames.cases(outcomes[:1]))[0]
+        assert "draws" not in figure.caption
+        assert "q05" not in figure.frame.columns
+
+
+class TestJobs:
+    def test_sectors_add_up_to_the_economy(self, outcomes):
+        case = frames.cases(outcomes[:1])[0]
+        for economy in ("VNM", "USA", "CHN"):
+            frame = frames.jobs(case, economy)
+            row = case.variation.table.filter(pl.col("economy") == economy)
+            assert float(frame["share_rate"].sum()) == pytest.approx(1, abs=1e-12)
+            assert float((frame["share_rate"] * frame["change_pct"]).sum()) == pytest.approx(
+                row["employment_pct"][0], abs=1e-6
+            )
+
+    def test_the_caption_says_whether_employment_is_fixed(self, written, tmp_path):
+        assert (
+            "employment as it follows the real wage" in (written / "vietnam-46" / "report.html").read_text()
+        )
+        fixed = run(scenario(tmp_path, NO_CHANGE))
+        assert "employment, held fixed here" in str(report_files(fixed)["report.html"])
+
+
+class TestDrawing:
+    def test_the_same_is_made_beside_and_here(self, outcomes):
+        figures = make_figures(frames.cases(outcomes[:1]))[:3]
+        with beside() as press:
+            there = [press(pictures, f.id, f.chart) for f in figures]
+            assert [made() for made in there] == [pictures(f.id, f.chart) for f in figures]
+
+    def test_beside_nothing_is_loaded_that_does_not_draw(self, outcomes):
+        """Seconds are lost where a chart brings the model along."""
+        several = [(f.id, f.chart) for f in make_figures(frames.cases(outcomes)) if f.chart is not None]
+        code = (
+            "import pickle, sys\n"
+            "from entrepot.report.figure import pictures\n"
+            "for given in pickle.load(sys.stdin.buffer): pictures(*given)\n"
+            "print([m for m in ('entrepot.scenario', 'scipy', 'xarray') if m in sys.modules])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=pickle.dumps(several), capture_output=True, check=True
+        )
+        assert done.stdout.strip() == b"[]"
+
+    def test_what_goes_wrong_beside_is_raised_here(self):
+        with beside() as press, pytest.raises(EntrepotError, match="ended from outside"):
+            press(os._exit, 1)()
+
+    def test_labels_that_are_too_long_end_in_dots_and_stay_apart(self):
+        long = "a very long name of a case that differs only at its end, number"
+        rows = [
+            {"label": f"{long} {k}", "name": "Vietnam", "value": k, "low": 0.0, "high": 9.0} for k in (1, 2)
+        ]
+        drawn = charts.for_page(picture(charts.ranges(pl.DataFrame(rows), charts.NARROW).text()), "x-")
+        assert long not in drawn
+        assert drawn.count(long[:30]) == drawn.count("…") == 2
+        assert charts.COLOURS[0] in drawn
+        assert charts.COLOURS[1] in drawn
 
 
 class TestThePageItself:

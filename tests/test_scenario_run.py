@@ -1,8 +1,10 @@
 """Running scenarios: nothing comes of nothing, the same bytes twice, no half-written results, clear errors."""
 
+import errno
 import json
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +21,7 @@ from entrepot.scenario import Workshop, find_scenario, run
 from entrepot.scenario.check import check_scenario
 from entrepot.scenario.consequences import _solve
 from entrepot.scenario.model import Scenario
-from entrepot.scenario.read import built_in_names, read_scenario
+from entrepot.scenario.read import ScenarioFile, built_in_names, read_scenario
 from entrepot.scenario.resolved import as_toml
 from entrepot.scenario.write import checksums, write_folder, write_outcome
 from scenarios import NO_CHANGE, scenario
@@ -134,17 +136,34 @@ class TestWriting:
         assert checksums(folder) == before
         assert [p.name for p in (tmp_path / "out").iterdir()] == ["nothing"]
 
-    def test_a_full_disk_is_said_and_nothing_is_lost(self, tmp_path, outcome, monkeypatch):
-        folder = write_outcome(outcome, tmp_path / "out", {"report.html": "old"})
-        before = checksums(folder)
+    @pytest.mark.parametrize("old", [True, False])
+    @pytest.mark.parametrize("where", ["xarray.Dataset.to_netcdf", "polars.DataFrame.write_parquet",
+        "polars.DataFrame.write_csv", "entrepot.scenario.write._write_pages", "entrepot.scenario.write.checksums",
+        "pathlib.Path.write_text", "shutil.copyfile"])  # fmt: skip
+    def test_a_full_disk_is_said_and_nothing_is_half_written(
+        self, tmp_path, outcome, monkeypatch, where, old
+    ):
+        out = tmp_path / "out"
+        before = checksums(write_outcome(outcome, out, {"report.html": "old"})) if old else {}
+        asked = replace(outcome, file=self._with_overlay(tmp_path))
 
-        def full(*_: object) -> None:
-            raise OSError(28, "No space left on device")
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        monkeypatch.setattr("entrepot.scenario.write._write_pages", full)
-        with pytest.raises(ScenarioError, match="No space left"):
-            write_outcome(outcome, tmp_path / "out", {"report.html": "new"})
-        assert checksums(folder) == before
+        with monkeypatch.context() as patched:
+            patched.setattr(where, full)
+            with pytest.raises(ScenarioError, match="No space left"):
+                write_outcome(asked, out, {"report.html": "new"})
+        assert [p.name for p in out.iterdir()] == (["nothing"] if old else [])
+        assert not old or checksums(out / "nothing") == before
+
+    @staticmethod
+    def _with_overlay(folder: Path) -> ScenarioFile:
+        """The scenario with a file that travels with its results."""
+        (folder / "more.toml").write_text("")
+        return scenario(
+            folder, NO_CHANGE.replace("[change]\n", '[change]\noverlay = { files = ["more.toml"] }\n')
+        )
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_really_full_device(self, tmp_path, outcome):
@@ -164,15 +183,15 @@ class TestWriting:
             write_outcome(outcome, tmp_path / "out", {})
         assert (mine / "thesis.txt").read_text() == "years of work"
 
-    def test_an_unwritable_place_is_found_before_the_work(self, tmp_path):
+    @pytest.mark.parametrize("place", ["file/out", "locked/out"])
+    def test_an_unwritable_place_is_found_before_the_work(self, tmp_path, place, monkeypatch):
+        if place.startswith("locked") and os.geteuid() == 0:
+            pytest.skip("root may write into locked folders; the place below a file is refused to all")
         (tmp_path / "file").write_text("")
-        with pytest.raises(ScenarioError, match="can't be written"):
-            invoke("run", "vietnam-46", "--out", str(tmp_path / "file" / "out"))
-        if os.geteuid() != 0:
-            locked = tmp_path / "locked"
-            locked.mkdir(mode=0o500)
-            with pytest.raises(ScenarioError, match="can't be written"):
-                invoke("run", "vietnam-46", "--out", str(locked / "out"))
+        (tmp_path / "locked").mkdir(mode=0o500)
+        monkeypatch.setattr("entrepot.scenario.run", lambda *_: pytest.fail("worked before it looked"))
+        with pytest.raises(ScenarioError, match=f"{place}: results can't be written there: \\w"):
+            invoke("run", "vietnam-46", "--out", str(tmp_path / place))
 
     def test_left_overs_of_a_killed_run_are_cleared(self, tmp_path, outcome):
         (tmp_path / "out" / ".nothing.partial").mkdir(parents=True)

@@ -1,23 +1,23 @@
 """From law to shock: what goes in is what `entrepot rates` prints, and nothing is lost on the way."""
 
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from entrepot import cli
 from entrepot import ledger as ledgers
 from entrepot.content.question import content_table
 from entrepot.errors import ScenarioError
-from entrepot.law.assess import rates
-from entrepot.law.facts import parse_given
-from entrepot.law.read import find_book, lay_over_file
 from entrepot.scenario import Outcome, Workshop, find_scenario, run
 from entrepot.scenario.content import quantiles, with_content
-from entrepot.scenario.model import ContentFact
+from entrepot.scenario.model import Change, ContentFact
 from entrepot.scenario.places import concordance, partners, placed
+from entrepot.scenario.read import ScenarioFile, built_in_names
+from entrepot.scenario.resolved import as_toml
 from entrepot.world import reference
 from scenarios import scenario
 from worlds import random_calibrated
@@ -30,26 +30,37 @@ def shop() -> Workshop:
 
 @pytest.fixture(scope="module")
 def outcomes(shop: Workshop) -> dict[str, Outcome]:
-    names = (
-        "vietnam-46",
-        "vietnam-20-40",
-        "vietnam-10-15",
-        "liberation-day",
-        "ieepa-ends",
-        "vietnam-content-band",
-    )
-    return {name: run(find_scenario(name), shop) for name in names}
+    return {name: run(find_scenario(name), shop) for name in built_in_names()}
 
 
-def added(
-    on: str, *facts: str, as_known: date | None = None, overlay: Path | None = None
-) -> dict[str, float]:
+def printed(*words: str) -> dict[str, float]:
     """What `entrepot rates --by origin` prints as the added rate."""
-    book = find_book("us") if overlay is None else lay_over_file(find_book("us"), overlay)
-    table = rates(
-        ledgers.embedded(), book, on=[date.fromisoformat(on)], given=[parse_given(f) for f in facts], as_known=as_known
-    ).table  # fmt: skip
-    return dict(table.select("origin", "added_rate").iter_rows())
+    result = CliRunner().invoke(cli.app, ["rates", "--by", "origin", "--format", "csv", *words])
+    assert result.exit_code == 0, result.output
+    return dict(pl.read_csv(result.stdout.encode()).select("origin", "added_rate").iter_rows())
+
+
+def command(file: ScenarioFile, change: Change, folder: Path) -> list[str]:
+    """The words of `entrepot rates` that ask for the law after a change."""
+    base = file.scenario.base
+    assert base is not None
+    on, as_known = change.on or base.on, change.as_known if change.on is not None else base.as_known
+    words = ["--book", base.book, "--on", f"{on}"]
+    words += ["--as-known", f"{as_known}"] if as_known is not None else []
+    words += [word for fact in change.facts or base.facts for word in ("--fact", fact)]
+    for key, reading in (change.readings or base.readings).items():
+        words += ["--reading", f"{key}={reading}"]
+    if change.overlay.measure:
+        (folder / "overlay.toml").write_text(as_toml({"measure": list(change.overlay.measure)}))
+        words += ["--with", str(folder / "overlay.toml")]
+    if change.content:
+        ledger, world = ledgers.embedded(), reference()
+        table = ledger.table
+        for fact in change.content:
+            table, _ = with_content(table, fact, world, concordance(world, None), to="USA")
+        replace(ledger, table=table).write(folder / "ledger.parquet")
+        words += ["--ledger", str(folder / "ledger.parquet")]
+    return words
 
 
 def fed(outcome: Outcome, variant: str, side: str = "after") -> dict[str, float]:
@@ -59,57 +70,40 @@ def fed(outcome: Outcome, variant: str, side: str = "after") -> dict[str, float]
     return dict(v.law.select("origin", f"{side}_rate").iter_rows())
 
 
-WHAT_IF = """
-[[measure]]
-id = "what-if-vietnam"
-title = "in place of 20 %"
-family = "ieepa.reciprocal.what-if"
-reference = "a test"
-published = 2025-08-07
-from = 2025-08-07
-origins = ["VNM"]
-unless = ["ieepa.reciprocal.exempt", "ieepa.reciprocal.exempt-by-use", "s232"]
-sets = ["ieepa.reciprocal.country", "ieepa.reciprocal.baseline"]
-order = 1
-rate = "10 %"
-"""
+VARIANTS = [
+    (name, variant.name)
+    for name in built_in_names()
+    for variant, change in find_scenario(name).scenario.changes()
+    if change.tariffs is None
+]
 
 
 class TestFedEqualsPrinted:
-    @pytest.mark.parametrize(
-        ("name", "variant", "on", "facts", "as_known"),
-        [
-            ("vietnam-46", "law", "2025-04-09", (), None),
-            ("vietnam-46", "announced", "2025-04-09", (), date(2025, 4, 2)),
-            ("vietnam-20-40", "firms", "2025-08-07", ("transshipped=VNM:0.018",), None),
-            ("vietnam-20-40", "products", "2025-08-07", ("transshipped=VNM:0.161",), None),
-        ],
-    )
-    def test_vietnam(self, outcomes, name, variant, on, facts, as_known):
-        printed = added(on, *facts, as_known=as_known)["VNM"]
-        assert fed(outcomes[name], variant)["VNM"] == pytest.approx(printed, rel=1e-12)
+    def test_every_built_in_scenario_is_asked(self, outcomes):
+        assert {name for name, _ in VARIANTS} == set(built_in_names()) == set(outcomes)
 
-    def test_overlay(self, outcomes, tmp_path):
-        overlay = tmp_path / "ten.toml"
-        overlay.write_text(WHAT_IF)
-        printed = added("2025-08-07", overlay=overlay)["VNM"]
-        assert fed(outcomes["vietnam-10-15"], "ten")["VNM"] == pytest.approx(printed, rel=1e-12)
-
-    @pytest.mark.parametrize(
-        ("name", "variant", "on", "as_known"),
-        [
-            ("liberation-day", "alone", "2025-04-09", date(2025, 4, 2)),
-            ("ieepa-ends", "ends", "2026-02-20", None),
-        ],
-    )
-    def test_all_partners(self, outcomes, name, variant, on, as_known):
-        printed = added(on, as_known=as_known)
+    @pytest.mark.parametrize(("name", "variant"), VARIANTS)
+    def test_after(self, outcomes, tmp_path, name, variant):
+        file = find_scenario(name)
+        change = next(c for v, c in file.scenario.changes() if v.name == variant)
+        told = printed(*command(file, change, tmp_path))
         found = fed(outcomes[name], variant)
-        assert found.keys() == printed.keys()
-        assert max(abs(found[o] - printed[o]) for o in printed) < 1e-12
+        reached = [o for o in found if not change.origins or o in change.origins]
+        assert "VNM" in reached
+        assert len(reached) == (1 if change.origins else len(told))
+        assert max(abs(found[o] - told[o]) for o in reached) < 1e-12
+
+    @pytest.mark.parametrize("name", built_in_names())
+    def test_before(self, outcomes, tmp_path, name):
+        file = find_scenario(name)
+        told = printed(*command(file, Change(), tmp_path))
+        for v in outcomes[name].variations:
+            found = fed(outcomes[name], v.name, "before")
+            assert found.keys() == told.keys()
+            assert max(abs(found[o] - told[o]) for o in told) < 1e-12
 
     def test_other_origins_keep_the_law_before(self, outcomes):
-        before = added("2025-04-04")
+        before = printed("--on", "2025-04-04")
         found = fed(outcomes["vietnam-46"], "law")
         assert max(abs(found[o] - before[o]) for o in before if o != "VNM") < 1e-12
 
@@ -212,7 +206,7 @@ class TestContent:
         assert all(twenty - 0.01 < rate < 2 * twenty + 0.03 for rate in by_threshold)
 
     def test_averages_below_the_threshold_leave_twenty(self, outcomes):
-        law = added("2025-08-07")["VNM"]
+        law = printed("--on", "2025-08-07")["VNM"]
         assert fed(outcomes["vietnam-content-band"], "t30-averages")["VNM"] == pytest.approx(law, rel=1e-12)
 
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from entrepot.errors import EntrepotError
+from entrepot.report.text import as_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,33 +63,6 @@ def note(lines: Iterable[str]) -> None:
     """What a reader of a result has to know, on stderr, so that it never mixes with the data."""
     for line in lines:
         sys.stderr.write(f"note: {line}\n")
-
-
-def as_text(frame: pl.DataFrame, title: str = "", *, percent: bool = False) -> str:
-    """A frame as a table for people: rates in percent (`percent`: every number), money in USD or millions."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for name, kind in frame.schema.items():
-        shown = name.removesuffix("_rate") + " %" if name.endswith("_rate") else name
-        table.add_column(shown, justify="right" if kind.is_numeric() else "left", overflow="fold")
-    for row in frame.iter_rows():
-        table.add_row(*(_cell(name, value, percent) for name, value in zip(frame.columns, row, strict=True)))
-    console = Console(width=None if sys.stdout.isatty() else 160, file=sys.stdout)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
-
-
-def _cell(name: str, value: Any, percent: bool) -> str:
-    if value is None:
-        return "" if percent else "unknown"
-    if name.endswith("_rate") or (percent and isinstance(value, float)):
-        return f"{value * 100 + 0.0:.2f}".replace("-0.00", "0.00")
-    if name.endswith("_usd"):
-        return f"{value:,.2f}" if abs(value) < 1e6 else f"{value / 1e6:,.0f} m"
-    return str(value)
 
 
 def _write(frame: pl.DataFrame, form: Format, out: Path, title: str) -> None:

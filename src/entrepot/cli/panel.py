@@ -10,8 +10,9 @@ import typer
 
 from entrepot import economies
 from entrepot.cli.options import BookOption, FactOption, WithOption, open_book, parse_facts
-from entrepot.cli.output import Format, as_text, day, emit, note, working
+from entrepot.cli.output import Format, day, emit, note, working
 from entrepot.errors import EntrepotError
+from entrepot.report.text import as_text
 
 if TYPE_CHECKING:
     from datetime import date

@@ -15,6 +15,7 @@ from entrepot.errors import ScenarioError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from entrepot.report.press import Press
     from entrepot.scenario import Outcome
 
 SIDE_BY_SIDE = "side-by-side"
@@ -36,10 +37,11 @@ def run(
     """
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from entrepot.report.scenario import comparison_page, report_files, summary_text, warm_up
+    from entrepot.report.press import beside
+    from entrepot.report.scenario_summary import summary_text
     from entrepot.scenario import Workshop, find_scenario
     from entrepot.scenario import run as run_scenario
-    from entrepot.scenario.write import check_writable, write_comparison, write_outcome
+    from entrepot.scenario.write import check_writable
 
     found = [find_scenario(name) for name in dict.fromkeys(scenarios)]
     names = [f.scenario.name for f in found]
@@ -49,28 +51,35 @@ def run(
     done: list[Outcome] = []
     written: list[Future[Path]] = []
     store = out / ".draws"
-
-    def finish(outcome: Outcome) -> Path:
-        return write_outcome(outcome, out, report_files(outcome))
-
-    # One thread draws and writes what is solved while the next scenario is; the renderer is warm by then.
-    with _progress() as say, ThreadPoolExecutor(1) as desk:
-        warm = desk.submit(warm_up)
+    # What is solved is drawn and written while the next scenario is solved; two pages at a time, so that one
+    # is put together while the other waits for its pictures.
+    with _progress() as say, beside() as press, ThreadPoolExecutor(2) as desk:
         shop = Workshop(say=say, draws=draws, store=store if draws else None)
         for file in found:
-            outcome = run_scenario(file, shop)
-            written.append(desk.submit(finish, outcome))
-            done.append(outcome)
+            done.append(run_scenario(file, shop))
+            written.append(desk.submit(_write, done[-1], out, press))
         say("drawing and writing the reports")
         if len(done) > 1:
-            written.append(
-                desk.submit(lambda: write_comparison(done, out, SIDE_BY_SIDE, comparison_page(done)))
-            )
-        warm.result()
+            written.append(desk.submit(_compare, done, out, press))
+        summary = summary_text(done)
         folders = [folder.result() for folder in written]
     _forget(store)
-    sys.stdout.write(summary_text(done))
+    sys.stdout.write(summary)
     sys.stdout.write("".join(f"report: {path / 'report.html'}\n" for path in folders))
+
+
+def _write(outcome: Outcome, out: Path, press: Press) -> Path:
+    from entrepot.report.scenario import report_files
+    from entrepot.scenario.write import write_outcome
+
+    return write_outcome(outcome, out, report_files(outcome, press))
+
+
+def _compare(outcomes: list[Outcome], out: Path, press: Press) -> Path:
+    from entrepot.report.scenario import comparison_page
+    from entrepot.scenario.write import write_comparison
+
+    return write_comparison(outcomes, out, SIDE_BY_SIDE, comparison_page(outcomes, press))
 
 
 @contextmanager

@@ -56,8 +56,13 @@ def with_range(value: float | None, low: float | None, high: float | None, unit:
     say = dollars if unit == "USD" else percent
     if value is None or low is None or high is None or say(low) == say(high):
         return say(value)
-    ends = " to ".join(_bare(say(end)) for end in (low, high))
-    return f"{say(value)} ({ends})"
+    return f"{say(value)} ({ends(low, high, unit)})"
+
+
+def ends(low: float, high: float, unit: str) -> str:
+    """The ends of a range, without the unit: `−4.0 to −1.6`."""
+    say = dollars if unit == "USD" else percent
+    return " to ".join(_bare(say(end)) for end in (low, high))
 
 
 def _bare(text: str) -> str:

@@ -3,74 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from functools import cache
 from importlib.resources import files
 
 import polars as pl
 
 from entrepot.report import numbers
-from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario_figures import SIZE, Column, Figure, make_figures, the_name
-from entrepot.report.scenario_frames import Case, name_of
-from entrepot.scenario.outcome import OUTCOMES, Outcome
-
-KEY_OUTCOMES = (
-    "real_income_pct", "exports_pct", "exports_to_importer_pct", "prices_pct", "employment_pct", "revenue_change_usd",
-)  # fmt: skip
-NEXT_OUTCOMES = ("real_income_pct", "exports_to_importer_pct")
-"""What is said of the next losers and winners."""
-
-
-def warm_up() -> None:
-    """Draw something small, once: the renderer compiles itself while others compute."""
-    row = {"label": "", "name": "", "value": 0.0, "low": 0.0, "high": 0.0}
-    charts.svg(charts.ranges(pl.DataFrame([row]), charts.NARROW), "")
+from entrepot.report.figure import Figure, pictures
+from entrepot.report.places import name_of, the_name
+from entrepot.report.press import Press, here
+from entrepot.report.scenario_figures import SIZE, make_figures
+from entrepot.report.scenario_frames import Case
+from entrepot.report.scenario_tables import Rows, outcome_table, rates_table
+from entrepot.report.tables import laid_out
+from entrepot.scenario.outcome import Outcome
 
 
-def report_files(outcome: Outcome) -> dict[str, str | bytes]:
+def report_files(outcome: Outcome, press: Press = here) -> dict[str, str | bytes]:
     """The page of one scenario and the CSV files of its figures, by name."""
-    return _files([outcome])
+    return _files([outcome], press)
 
 
-def comparison_page(outcomes: Sequence[Outcome]) -> dict[str, str | bytes]:
+def comparison_page(outcomes: Sequence[Outcome], press: Press = here) -> dict[str, str | bytes]:
     """The page of several scenarios side by side and the CSV files of its figures, by name."""
-    return _files(outcomes)
+    return _files(outcomes, press)
 
 
-def _files(outcomes: Sequence[Outcome]) -> dict[str, str | bytes]:
+def _files(outcomes: Sequence[Outcome], press: Press) -> dict[str, str | bytes]:
     several = frames.cases(outcomes)
     figures = make_figures(several)
-    found: dict[str, str | bytes] = {"report.html": page(several, figures)}
+    found: dict[str, str | bytes] = {"report.html": page(several, figures, press)}
     for figure in figures:
         found[f"figures/{figure.id}.csv"] = figure.frame.write_csv()
     return found
 
 
-def page(several: Sequence[Case], figures: Sequence[Figure]) -> str:
+def page(several: Sequence[Case], figures: Sequence[Figure], press: Press = here) -> str:
     """The report as one HTML page that needs nothing else: no script, no network, no other file."""
     first = several[0].outcome
     outcomes = list({id(c.outcome): c.outcome for c in several}.values())
     table = frames.summary(several)
+    rows = frames.by_key(table)
     shown = frames.shown_economies(table, first.scenario.focus)
+    drawn = [press(pictures, f.id, f.chart) for f in figures]  # tables are laid out meanwhile
+    tables = [figure.table() for figure in figures]
     html: str = _template().render(
         title=first.scenario.title if len(outcomes) == 1 else "Scenarios side by side",
         outcomes=outcomes,
         several=several,
-        answers=[answer(case, table) for case in several],
-        headline=headline(several, table, shown),
-        economies=shown,
-        name_of=name_of,
-        figures=figures,
-        say=_say,
-        exact=_exact,
-        rates=_rates(several),
+        answers=[answer(case, rows) for case in several],
+        outcome_table=laid_out(outcome_table(several, rows, shown)),
+        rates_table=laid_out(rates_table(several)),
+        figures=[(f, table, made()) for f, table, made in zip(figures, tables, drawn, strict=True)],
         notes=_notes(several),
         statement=first.world.statement,
         attributes=dict(several[0].variation.result.attrs),
         ranged=bool(first.scenario.sensitivity),
-        drawn=any(c.variation.draws is not None for c in several),
     )
     return html
 
@@ -83,21 +72,16 @@ def _template():  # type: ignore[no-untyped-def]  # the library's class is impor
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["rate"] = numbers.rate
-    environment.filters["said"] = lambda cell: numbers.with_range(
-        cell["value"], cell["low"], cell["high"], cell["unit"]
-    )
     return environment.from_string(text)
 
 
-def answer(case: Case, table: pl.DataFrame) -> str:
+def answer(case: Case, rows: Rows) -> str:
     """The answer of one case in a sentence or two, made of the numbers of the summary."""
     o = case.outcome
-    mine = table.filter(pl.col("label") == case.label)
     exporter = frames.hit_exporter([case])
 
     def said(economy: str, outcome: str) -> str:
-        row = mine.filter(pl.col("economy") == economy, pl.col("outcome") == outcome).row(0, named=True)
+        row = rows[case.label, economy, outcome]
         return numbers.with_range(row["value"], row["low"], row["high"], row["unit"])
 
     text = (
@@ -116,57 +100,6 @@ def answer(case: Case, table: pl.DataFrame) -> str:
                 f"{numbers.rate(old)}. " + text
             )
     return text
-
-
-def headline(several: Sequence[Case], table: pl.DataFrame, shown: Sequence[str]) -> list[dict[str, object]]:
-    """Rows of the table of answers: economy, outcome, and a cell (value, low, high, text) by case."""
-    rows: list[dict[str, object]] = []
-    for code in shown:
-        focus = several[0].outcome.scenario.focus
-        for outcome in KEY_OUTCOMES if code in focus else NEXT_OUTCOMES:
-            mine = table.filter(pl.col("economy") == code, pl.col("outcome") == outcome)
-            cells = [mine.filter(pl.col("label") == c.label).row(0, named=True) for c in several]
-            if all(cell["value"] is None for cell in cells):
-                continue
-            if outcome == "revenue_change_usd" and not any(cell["value"] for cell in cells):
-                continue
-            importer = the_name(several[0].outcome.importer)
-            words = OUTCOMES[outcome].replace("the importer", importer)
-            rows.append({"economy": code, "outcome": outcome, "words": words, "cells": cells})
-    return rows
-
-
-def _say(column: Column, value: object) -> str:
-    if column.say is not None:
-        return column.say(value if isinstance(value, float) else None)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
-
-
-def _exact(value: object) -> str:
-    """A number with all its digits, for those who read the page by program."""
-    return repr(value) if isinstance(value, float) else ""
-
-
-def _rates(several: Sequence[Case]) -> list[dict[str, object]]:
-    """Added rates by origin and case for the largest partners and the focus."""
-    with_law = [c for c in several if c.variation.law is not None]
-    if not with_law:
-        return []
-    law = with_law[0].variation.law
-    assert law is not None  # chosen so
-    largest = law.sort("value_usd", descending=True)["origin"].head(8).to_list()
-    focus = [c for c in several[0].outcome.scenario.focus if c in law["origin"].to_list()]
-    rows = []
-    for origin in dict.fromkeys([*focus, *largest]):
-        cells = []
-        for case in with_law:
-            found = case.variation.law
-            assert found is not None  # chosen so
-            cells.append(found.filter(pl.col("origin") == origin).row(0, named=True))
-        rows.append({"origin": origin, "cells": cells, "labels": [c.label for c in with_law]})
-    return rows
 
 
 def _notes(several: Sequence[Case]) -> dict[str, list[str]]:
@@ -189,38 +122,3 @@ def _notes(several: Sequence[Case]) -> dict[str, list[str]]:
             f"sector and stay out of the world's duties: {top}; all stand in unplaced.csv."
         )
     return {"law": list(law), "uncovered": list(uncovered), "unplaced": unplaced}
-
-
-def summary_text(outcomes: Sequence[Outcome]) -> str:
-    """The answers for a terminal: a row for every variant."""
-    from entrepot.cli.output import as_text  # noqa: PLC0415
-
-    several = frames.cases(outcomes)
-    table = frames.summary(several)
-    exporter, importer = frames.hit_exporter(several), several[0].outcome.importer
-    wanted = (
-        (exporter, "real_income_pct"), (exporter, "exports_to_importer_pct"), (importer, "real_income_pct"),
-        (importer, "prices_pct"), (importer, "revenue_change_usd"),
-    )  # fmt: skip
-    rows = []
-    for case in several:
-        mine = table.filter(pl.col("label") == case.label)
-        law = case.variation.law
-        added = (
-            ""
-            if law is None
-            else numbers.rate(_first(law.filter(pl.col("origin") == exporter)["after_rate"]))
-        )
-        cells = []
-        for economy, outcome in wanted:
-            row = mine.filter(pl.col("economy") == economy, pl.col("outcome") == outcome).row(0, named=True)
-            cells.append(numbers.with_range(row["value"], row["low"], row["high"], row["unit"]))
-        rows.append((case.outcome.scenario.name, case.variation.title, added, *cells))
-    heads = ["scenario", "variant", f"law adds to {exporter}"]
-    heads += [f"{e} {OUTCOMES[o].replace('the importer', importer)}" for e, o in wanted]
-    frame = pl.DataFrame(rows, schema=heads, orient="row")
-    return as_text(frame, "Change from the law before; in brackets the range of the scenario's sensitivities")
-
-
-def _first(values: pl.Series) -> float | None:
-    return float(values[0]) if len(values) else None

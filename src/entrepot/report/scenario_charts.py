@@ -6,75 +6,68 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import altair as alt
 import polars as pl
-import vl_convert
 
 from entrepot.report.charts import COLOURS
-from entrepot.report.scenario_frames import name_of
+from entrepot.report.places import TILES, name_of
 
 INK, FAINT = "#101112", "#d9dadb"
-"""Stand for the page's text and lines; `svg` puts the page's own colours in their place."""
+"""Stand for the page's text and lines; `for_page` puts the page's own colours in their place."""
 
 LOSS, GAIN = "#D55E00", "#0072B2"
 NARROW, WIDE = 330, 760
 
-TILES = {
-    "CAN": (0, 0), "USA": (0, 1), "MEX": (0, 2), "BRA": (1, 3), "GBR": (2, 0), "EU27": (3, 0), "ROW": (2, 2),
-    "IND": (4, 2), "BGD": (5, 2), "CHN": (5, 1), "KOR": (6, 0), "JPN": (7, 0), "TWN": (6, 1), "VNM": (6, 2),
-    "PHL": (7, 2), "THA": (5, 3), "KHM": (6, 3), "MYS": (5, 4), "SGP": (6, 4), "IDN": (7, 4),
-}  # fmt: skip
-"""Columns and rows of a map of tiles, one of the same size for every economy of the embedded world."""
-
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart in one width, and the rows that it draws, by the names that its layers give them.
+    """A chart in one width: its layers, and the rows that they draw, by the names that the layers give them.
 
-    The rows stand beside the chart because the library copies and checks what stands inside it many times.
+    Rows and layers are put together at the end, because the library copies what it combines many times.
     """
 
-    chart: alt.LayerChart | alt.FacetChart
+    layers: tuple[alt.Chart, ...]
     rows: Mapping[str, list[dict[str, Any]]]
     width: float
     height: float | dict[str, Any]
-    legend_width: float = 400
     padding: float | Mapping[str, float] = 10
+
+    def text(self) -> str:
+        """The specification as text, the same for the same chart."""
+        return json.dumps(self.spec(), sort_keys=True)
 
     def spec(self) -> dict[str, Any]:
         """The whole chart as a Vega-Lite specification."""
-        spec: dict[str, Any] = self.chart.to_dict(validate=False)
-        config = spec.get("config", {}) | _config(self.legend_width)
+        layers = [layer.to_dict(validate=False) for layer in self.layers]
+        schema = layers[0]["$schema"]
+        for layer in layers:  # what a chart says for itself, and a layer may not
+            del layer["$schema"], layer["config"]
         size = {"width": self.width, "height": self.height, "padding": self.padding}
-        return spec | size | {"background": "transparent", "config": config, "datasets": dict(self.rows)}
+        whole = {"$schema": schema, "layer": layers, "config": _config(), "background": "transparent"}
+        return whole | size | {"datasets": dict(self.rows)}
 
 
-def _config(legend_width: float) -> dict[str, Any]:
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
-    lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT}
+def _config() -> dict[str, Any]:
+    # Without limits: to find where to cut a label the renderer measures it many times, which was half of all
+    # drawing. Labels that may be long are cut by `_cut` instead.
+    limits = {"labelLimit": 0, "titleLimit": 0}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12} | limits
+    lines = {"gridColor": FAINT, "domainColor": FAINT, "tickColor": FAINT, "labelSeparation": 6}
     above = {"orient": "top", "direction": "vertical"}
     return {
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
         "text": {"color": INK, "fontSize": 12},
-        "axis": text | {"labelLimit": 200, "titleFontWeight": "normal"} | lines,
-        "legend": text | {"title": None, "labelLimit": legend_width, "symbolStrokeWidth": 0} | above,
+        "axis": text | {"titleFontWeight": "normal"} | lines,
+        "legend": text | {"title": None, "symbolType": "circle", "symbolStrokeWidth": 4} | above,
     }
 
 
-@lru_cache(maxsize=256)
-def _svg(spec: str) -> str:
-    """A specification as SVG; pages side by side share pictures."""
-    return str(vl_convert.vegalite_to_svg(spec))
-
-
-def svg(drawing: Drawing, prefix: str) -> str:
-    """A chart as SVG that takes the colours of the page around it; ids begin with `prefix`."""
-    text = _svg(json.dumps(drawing.spec(), sort_keys=True))
-    text = text.replace(INK, "currentColor").replace(FAINT, "var(--line)")
+def for_page(picture: str, prefix: str) -> str:
+    """A drawn chart in the colours of the page around it; ids begin with `prefix`."""
+    text = picture.replace(INK, "currentColor").replace(FAINT, "var(--line)")
     text = re.sub(r'(id="|url\(#|href="#)', lambda m: m[0] + prefix, text)
     # A picture to the eye; the numbers are in the table beside it, which screen readers can walk through.
     text = re.sub(r'\s(role|aria-[a-z]+)="[^"]*"', "", text)
@@ -110,36 +103,56 @@ def _tint(values: Sequence[float]) -> list[dict[str, Any]]:
     return [{"sign": signs[(v > 0) - (v < 0)], "strength": (abs(v) / most) ** 0.5} for v in values]
 
 
-def _colour(labels: Sequence[str]) -> alt.Color:
+def _cut(pixels: float) -> str:
+    """Cuts labels to this width, for text of the usual size."""
+    return f"truncate(datum.label, {int(pixels / 6.2)})"
+
+
+def _colour(labels: Sequence[str], width: int) -> alt.Color:
     palette = [COLOURS[k % len(COLOURS)] for k in range(len(labels))]
-    legend = alt.Legend(title=None) if len(labels) > 1 else None
+    legend = alt.Legend(title=None, labelExpr=_cut(width - 60)) if len(labels) > 1 else None
     return alt.Color("label:N", scale=alt.Scale(domain=list(labels), range=palette), legend=legend)
 
 
 def ranges(frame: pl.DataFrame, width: int) -> Drawing:
-    """Real income by economy and case: points with their ranges. `frame` as `scenario_frames.income`."""
+    """Real income by economy and case: points with their ranges, and bands of draws as thin lines with ends.
+
+    `frame` as `scenario_frames.income`.
+    """
     labels = frame["label"].unique(maintain_order=True).to_list()
     names = frame["name"].unique(maintain_order=True).to_list()
     base = _layers("rows").encode(
         y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(grid=True)),
         yOffset=alt.YOffset("label:N", sort=labels),
-        color=_colour(labels),
+        color=_colour(labels, width),
     )
     line = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
         x=alt.X("low:Q", title="change of real income, percent"), x2=alt.X2("high:Q")
     )
     point = base.mark_point(filled=True, size=55, opacity=1).encode(x=alt.X("value:Q"))
+    bands = _bands(base) if "q05" in frame.columns else ()
     zero = _layers("zero").mark_rule(color=INK).encode(x=alt.X("zero:Q"))
     rows = {"rows": frame.to_dicts(), "zero": [{"zero": 0}]}
     height = _step(max(9, 26 // len(labels) + 3))
-    return Drawing(alt.layer(zero, line, point), rows, width - 130, height, width - 60)
+    return Drawing((zero, line, *bands, point), rows, width - 130, height)
+
+
+def _bands(base: alt.Chart) -> tuple[alt.Chart, ...]:
+    """Thin lines from q05 to q95 with ticks at both ends."""
+    line = base.mark_rule(strokeWidth=1).encode(x=alt.X("q05:Q"), x2=alt.X2("q95:Q"))
+    ends = [base.mark_tick(thickness=1.5, size=8).encode(x=alt.X(f"{end}:Q")) for end in ("q05", "q95")]
+    return (line, *ends)
 
 
 def tiles(frame: pl.DataFrame, width: int) -> Drawing:
     """A map of tiles of one case: `frame` has economy and value (percent)."""
     inside = [r for r in frame.iter_rows(named=True) if r["economy"] in TILES]
+    # On a phone the unit has no room; the caption says it.
+    unit = "" if width > 500 else "\N{NO-BREAK SPACE}%"
     placed = [
-        {"x": TILES[r["economy"]][0], "y": TILES[r["economy"]][1], "economy": r["economy"], "text": r["text"]} | tint
+        {"x": TILES[r["economy"]][0], "y": TILES[r["economy"]][1], "economy": r["economy"]}
+        | {"text": r["text"].removesuffix(unit)}
+        | tint
         for r, tint in zip(inside, _tint([r["value"] for r in inside]), strict=True)
     ]  # fmt: skip
     base = _layers("rows").encode(
@@ -152,7 +165,7 @@ def tiles(frame: pl.DataFrame, width: int) -> Drawing:
     code = base.mark_text(dy=-size * 0.6, fontSize=size, fontWeight="bold").encode(text=alt.Text("economy:N"))
     value = base.mark_text(dy=size * 0.7, fontSize=size).encode(text=alt.Text("text:N"))
     side = width - 20
-    return Drawing(alt.layer(tile, outline, code, value), {"rows": placed}, side, side * 0.45)
+    return Drawing((tile, outline, code, value), {"rows": placed}, side, side * 0.45)
 
 
 def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Drawing:
@@ -162,20 +175,22 @@ def duty_steps(frame: pl.DataFrame, names: Mapping[str, str], width: int) -> Dra
     data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name")).select(
         "label", "name", "before_rate", "after_rate"
     )
+    label = alt.Axis(grid=True, labelExpr=_cut(170 if width > 500 else 110))
     base = _layers("rows").encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(grid=True, labelLimit=170 if width > 500 else 110)),
+        y=alt.Y("name:N", sort=order, title=None, axis=label),
         yOffset=alt.YOffset("label:N", sort=labels),
-        color=_colour(labels),
+        color=_colour(labels, width),
     )  # fmt: skip
+    percent = alt.Axis(format="%", tickCount=8 if width > 500 else 4)
     line = base.mark_rule(strokeWidth=2, opacity=0.5).encode(
-        x=alt.X("before_rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
+        x=alt.X("before_rate:Q", title="duty, share of customs value", axis=percent),
         x2=alt.X2("after_rate:Q"),
     )
     old = base.mark_tick(thickness=2, size=9).encode(x=alt.X("before_rate:Q"))
     new = base.mark_point(filled=True, size=45, opacity=1).encode(x=alt.X("after_rate:Q"))
     room = 190 if width > 500 else 130
     height = _step(max(7, 22 // len(labels) + 3))
-    return Drawing(alt.layer(line, old, new), {"rows": data.to_dicts()}, width - room, height, width - 60)
+    return Drawing((line, old, new), {"rows": data.to_dicts()}, width - room, height)
 
 
 def matrix(frame: pl.DataFrame, width: int) -> Drawing:
@@ -194,7 +209,7 @@ def matrix(frame: pl.DataFrame, width: int) -> Drawing:
     text = base.mark_text(fontSize=12 if width > 500 else 8).encode(text=alt.Text("text:N"))
     outline = base.mark_rect(stroke=FAINT, fillOpacity=0)
     side = width - 70
-    chart = alt.layer(_tinted(base.mark_rect()), outline, text)
+    chart = (_tinted(base.mark_rect()), outline, text)
     return Drawing(chart, {"rows": rows}, side, side * (0.6 if width > 500 else 0.9))
 
 
@@ -258,7 +273,7 @@ def flow_bands(frame: pl.DataFrame, width: int) -> Drawing:
     ]
     sides = {side: [m for m in marks if m["side"] == side] for side in ("left", "right")}
     room_around = {"left": room, "right": room, "top": 14, "bottom": 14}
-    chart = alt.layer(bands, *texts)
+    chart = (bands, *texts)
     return Drawing(chart, {"bands": points, **sides}, width - 2 * room, 340, padding=room_around)
 
 
@@ -282,18 +297,23 @@ def _point(who: str, to: str, t: float, ends: tuple[float, float], thick: float)
     return {"band": f"{who}>{to}", "to": to, "x": t, "top": top, "bottom": top + thick}
 
 
-def content_points(frame: pl.DataFrame, names: Mapping[str, str], width: int, of: str) -> Drawing:
+def content_points(frame: pl.DataFrame, names: Mapping[str, str], of: str, width: int) -> Drawing:
     """Content against duty by sector. `frame` as `scenario_frames.content_and_duty`."""
     data = frame.with_columns(pl.col("sector").replace(dict(names)).alias("name"))
     base = _layers("rows").encode(
-        x=alt.X("content_rate:Q", title=f"value of {name_of(of)} in these goods", axis=alt.Axis(format="%")),
+        x=alt.X(
+            "content_rate:Q",
+            title=f"value of {name_of(of)} in these goods",
+            axis=alt.Axis(format="%", tickCount=8 if width > 500 else 4),
+            scale=alt.Scale(padding=30),
+        ),
         y=alt.Y("after_rate:Q", title="duty after", axis=alt.Axis(format="%")),
     )
     dots = base.mark_point(filled=True, opacity=0.6, color=COLOURS[0]).encode(
         size=alt.Size("value_usd:Q", scale=alt.Scale(range=[30, 900]), legend=None)
     )
     text = base.mark_text(align="left", dx=9, fontSize=11).encode(text=alt.Text("sector:N"))
-    return Drawing(alt.layer(dots, text), {"rows": data.to_dicts()}, width - 70, 300)
+    return Drawing((dots, text), {"rows": data.to_dicts()}, width - 70, 300)
 
 
 def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawing:
@@ -307,13 +327,23 @@ def timeline(frame: pl.DataFrame, days: Mapping[str, str], width: int) -> Drawin
         _layers("rows")
         .mark_line(interpolate="step-after", strokeWidth=2.2)
         .encode(
-            x=alt.X("on:T", title=None, axis=alt.Axis(format="%b %y", tickCount=4 if width < 500 else 9)),
+            x=alt.X("on:T", title=None, axis=alt.Axis(format="%b %y", tickCount=3 if width < 500 else 7)),
             y=alt.Y("rate:Q", title="duty, share of customs value", axis=alt.Axis(format="%")),
-            color=_colour(labels),
+            color=_colour(labels, width),
         )
     )
-    marks = _layers("days").encode(x=alt.X("on:T"))
-    rule = marks.mark_rule(color=INK, strokeDash=[3, 3])
-    text = marks.mark_text(align="left", dx=3, baseline="top").encode(y=alt.value(0), text=alt.Text("what:N"))
-    marked = [{"on": day, "what": what} for day, what in days.items()]
-    return Drawing(alt.layer(rule, line, text), {"rows": data, "days": marked}, width - 70, 240)
+    rule = _layers("days").mark_rule(color=INK, strokeDash=[3, 3]).encode(x=alt.X("on:T"))
+    # The first day's name to its left and the others' to their right: the days may lie close together.
+    sides: tuple[tuple[str, Literal["left", "right"], int], ...] = (
+        ("first", "right", -4),
+        ("later", "left", 4),
+    )
+    texts = [
+        _layers(name)
+        .mark_text(align=align, dx=dx, dy=-8)
+        .encode(x=alt.X("on:T"), y=alt.value(0), text=alt.Text("what:N"))
+        for name, align, dx in sides
+    ]
+    marked = [{"on": day, "what": what} for day, what in sorted(days.items())]
+    rows = {"rows": data, "days": marked, "first": marked[:1], "later": marked[1:2]}
+    return Drawing((rule, line, *texts), rows, width - 70, 240)

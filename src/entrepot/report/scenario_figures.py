@@ -2,56 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 
 import polars as pl
 
 from entrepot.report import numbers
-from entrepot.report import scenario_charts as charts
 from entrepot.report import scenario_frames as frames
-from entrepot.report.scenario_frames import Case, name_of
+from entrepot.report.figure import Figure, chart
+from entrepot.report.places import TILES, name_of, the_name
+from entrepot.report.scenario_frames import Case
+from entrepot.report.tables import Column
 from entrepot.scenario.outcome import Outcome
 from entrepot.world.reference import NAME as REFERENCE
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table on the page: what it holds, its heading, how its numbers are said."""
-
-    name: str
-    heading: str
-    say: Callable[[float | None], str] | None = None
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart with its numbers: `frame` is what it draws, what its table shows and what figures/ID.csv holds."""
-
-    id: str
-    title: str
-    caption: str
-    source: str
-    frame: pl.DataFrame
-    columns: tuple[Column, ...]
-    chart: Callable[[int], charts.Drawing] | None
-
-    def pictures(self) -> dict[str, str]:
-        """The chart as SVG, wide and for phones."""
-        if self.chart is None:
-            return {}
-        return {
-            kind: charts.svg(self.chart(width), f"{self.id}-{kind}-")
-            for kind, width in (("wide", charts.WIDE), ("narrow", charts.NARROW))
-        }
-
-
-def the_name(code: str) -> str:
-    """A name as it stands in a sentence: the United States, Vietnam."""
-    name = name_of(code)
-    return f"the {name}" if name.startswith(("United", "European")) else name
 
 
 def make_figures(several: Sequence[Case]) -> list[Figure]:
@@ -62,10 +26,15 @@ def make_figures(several: Sequence[Case]) -> list[Figure]:
     shown = frames.shown_economies(table, outcome.scenario.focus)
     names = sector_names(outcome)
     estimated = f"Entrepot, {outcome.world.name}"
-    found = [_income(table, shown, estimated)]
+    found = [
+        _income(
+            frames.income(table, shown), frames.count_draws(several), outcome.scenario.draw_from, estimated
+        )
+    ]
     found += _map(first, table, estimated)
     found += _duties(several, exporter, names)
     found += _trade(first, exporter, estimated)
+    found += _jobs(first, exporter, names, estimated)
     found += _content(first, exporter, names, estimated)
     found += _timeline(several)
     found += _published(several)
@@ -88,24 +57,30 @@ def sector_names(outcome: Outcome) -> dict[str, str]:
 
 PERCENT = partial(numbers.percent)
 SIZE = partial(numbers.dollars, signed=False)
+ECONOMY = Column("economy", "economy", read=name_of)
 
 
-def _income(table: pl.DataFrame, shown: Sequence[str], source: str) -> Figure:
+def _with_code(names: Mapping[str, str], sector: str) -> str:
+    return sector if names[sector] == sector else f"{names[sector]} ({sector})"
+
+
+def _income(frame: pl.DataFrame, draws: int, drawn_from: str | None, source: str) -> Figure:
+    said = (
+        "Change of real income, what an economy can buy at home, in percent. The point is the scenario as asked; the "
+        "bar spans the other readings of the model's parameters that the scenario names"
+    )
+    columns = [
+        Column("label", "case"), Column("name", "economy"), Column("value", "real income", PERCENT),
+        Column("low", "least", PERCENT), Column("high", "most", PERCENT),
+    ]  # fmt: skip
+    if "q05" in frame.columns:
+        said += (
+            f"; the thin line with ends holds nine tenths of {draws} draws of the trade elasticities from {drawn_from} "
+            "with their published errors, so around those and not around the point"
+        )
+        columns += [Column("q05", "drawn, 5 %", PERCENT), Column("q95", "drawn, 95 %", PERCENT)]
     return Figure(
-        "income",
-        "Who gains, who loses",
-        "Change of real income, what an economy can buy at home, in percent. The point is the scenario as asked; "
-        "the band spans the other readings of the model's parameters that the scenario names.",
-        source,
-        frames.income(table, shown),
-        (
-            Column("label", "case"),
-            Column("name", "economy"),
-            Column("value", "real income", PERCENT),
-            Column("low", "least", PERCENT),
-            Column("high", "most", PERCENT),
-        ),
-        partial(charts.ranges, frames.income(table, shown)),
+        "income", "Who gains, who loses", f"{said}.", source, frame, tuple(columns), chart("ranges", frame)
     )
 
 
@@ -113,7 +88,7 @@ def _map(first: Case, table: pl.DataFrame, source: str) -> list[Figure]:
     frame = table.filter(pl.col("label") == first.label, pl.col("outcome") == "real_income_pct").select(
         "economy", "value"
     )
-    if sum(code in charts.TILES for code in frame["economy"]) < 10 or len(frame) > len(charts.TILES):
+    if sum(code in TILES for code in frame["economy"]) < 10 or len(frame) > len(TILES):
         return []
     frame = frame.with_columns(
         pl.col("value").map_elements(numbers.percent, return_dtype=pl.String).alias("text")
@@ -122,11 +97,11 @@ def _map(first: Case, table: pl.DataFrame, source: str) -> list[Figure]:
         Figure(
             "map",
             "Where: a tile for every economy",
-            f"Change of real income, {first.label}. Tiles lie roughly where their economies do, all of one size.",
+            f"Change of real income in percent, {first.label}. Tiles of one size lie roughly where their economies do.",
             source,
             frame,
-            (Column("economy", "economy"), Column("value", "real income", PERCENT)),
-            partial(charts.tiles, frame),
+            (ECONOMY, Column("value", "real income", PERCENT)),
+            chart("tiles", frame),
         )
     ]
 
@@ -147,7 +122,7 @@ def _duties(several: Sequence[Case], exporter: str, names: Mapping[str, str]) ->
             frame,
             (
                 Column("label", "case"),
-                Column("sector", "sector"),
+                Column("sector", "sector", read=partial(_with_code, names)),
                 Column("value_usd", "trade", SIZE),
                 Column("before_rate", "before", numbers.rate),
                 Column("after_rate", "after", numbers.rate),
@@ -155,7 +130,7 @@ def _duties(several: Sequence[Case], exporter: str, names: Mapping[str, str]) ->
                 Column("change_unweighted_rate", "change, unweighted", numbers.rate),
                 Column("more_usd", "more duty", numbers.dollars),
             ),
-            partial(charts.duty_steps, frame, names),
+            chart("duty_steps", frame, names),
         )
     ]
 
@@ -173,8 +148,11 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             f"total purchases of each sector; production in {importer} is a supplier too.",
             source,
             taken,
-            (Column("economy", "supplier"), Column("moved_usd", "purchases moved", numbers.dollars)),
-            partial(charts.flow_bands, taken) if any_moved else None,
+            (
+                Column("economy", "supplier", read=name_of),
+                Column("moved_usd", "purchases moved", numbers.dollars),
+            ),
+            chart("flow_bands", taken) if any_moved else None,
         ),
         Figure(
             "diversion",
@@ -184,11 +162,12 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             source,
             moved,
             (
-                Column("exporter", "supplier"),
+                Column("exporter", "supplier", read=name_of),
                 Column("importer", "buyer"),
                 Column("moved_usd", "purchases moved", numbers.dollars),
             ),
-            partial(charts.matrix, moved),
+            chart("matrix", moved),
+            matrix=True,
         ),
         Figure(
             "destinations",
@@ -198,13 +177,37 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             source,
             sold,
             (
-                Column("importer", "destination"),
+                Column("importer", "destination", read=name_of),
                 Column("before_usd", "before", SIZE),
                 Column("after_usd", "after", SIZE),
                 Column("change_usd", "change", numbers.dollars),
             ),
             None,
         ),
+    ]
+
+
+def _jobs(case: Case, exporter: str, names: Mapping[str, str], source: str) -> list[Figure]:
+    if len(names) == 1:
+        return []
+    row = case.variation.table.filter(pl.col("economy") == exporter)
+    whole = numbers.percent(row["employment_pct"][0])
+    return [
+        Figure(
+            "jobs",
+            f"Where the jobs go: sectors of {name_of(exporter)}",
+            f"{case.label}. Labour by sector, once it has moved to where it is wanted. All sectors together: {whole}. "
+            "In a reading that holds employment fixed jobs only change their sector, and the sum is zero; how long "
+            "people look for the next job the model can't say.",
+            source,
+            frames.jobs(case, exporter),
+            (
+                Column("sector", "sector", read=partial(_with_code, names)),
+                Column("share_rate", "share of labour before", numbers.rate),
+                Column("change_pct", "change of labour", PERCENT),
+            ),
+            None,
+        )
     ]
 
 
@@ -222,13 +225,13 @@ def _content(case: Case, exporter: str, names: Mapping[str, str], source: str) -
             f"{source}; law and ledger of the scenario",
             frame,
             (
-                Column("sector", "sector"),
+                Column("sector", "sector", read=partial(_with_code, names)),
                 Column("value_usd", "trade", SIZE),
                 Column("content_rate", f"value of {of}", numbers.rate),
                 Column("before_rate", "duty before", numbers.rate),
                 Column("after_rate", "duty after", numbers.rate),
             ),
-            lambda width: charts.content_points(frame, names, width, of),
+            chart("content_points", frame, names, of),
         )
     ]
 
@@ -252,8 +255,13 @@ def _timeline(several: Sequence[Case]) -> list[Figure]:
             "the days that this report compares.",
             "law and ledger of the scenario, see sources",
             frame,
-            (Column("on", "from"), Column("origin", "origin"), Column("total_rate", "duty", numbers.rate)),
-            partial(charts.timeline, frame, days),
+            (
+                Column("on", "from"),
+                Column("origin", "origin", read=name_of),
+                Column("total_rate", "duty", numbers.rate),
+            ),
+            chart("timeline", frame, days),
+            matrix=True,
         )
     ]
 
@@ -272,7 +280,7 @@ def _published(several: Sequence[Case]) -> list[Figure]:
             (
                 Column("who", "who"),
                 Column("what", "what"),
-                Column("economy", "economy"),
+                ECONOMY,
                 Column("theirs", "theirs", PERCENT),
                 Column("ours", "ours", PERCENT),
                 Column("low", "ours, least", PERCENT),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-from entrepot import economies
-from entrepot.scenario.outcome import Outcome, Variation
+from entrepot.report.places import name_of
+from entrepot.scenario.outcome import ZERO, Outcome, Variation
 
 SHOWN_NEXT = 3
 """Losers and winners shown beside the economies of the focus, each."""
@@ -41,14 +43,6 @@ def _label(outcome: Outcome, v: Variation, alone: bool) -> str:
     return v.label if v.label != v.title else f"{outcome.scenario.title}: {v.title}"
 
 
-def name_of(code: str) -> str:
-    """A name for people: groups and the rest of the world by what they are called in a report."""
-    special = {"ROW": "rest of the world", "EU27": "European Union", "CHN": "China"}
-    if code in special:
-        return special[code]
-    return economies.economy(code).name if economies.is_economy(code) else code
-
-
 def summary(several: Sequence[Case]) -> pl.DataFrame:
     """Outcomes of all cases: label, scenario, variant, economy, outcome, unit, value, low, high, q05, q95."""
     frames = []
@@ -57,6 +51,14 @@ def summary(several: Sequence[Case]) -> pl.DataFrame:
         part = whole[id(case.outcome)].filter(pl.col("variant") == case.variation.name)
         frames.append(part.select(pl.lit(case.label).alias("label"), pl.all()))
     return pl.concat(frames)
+
+
+Row = dict[str, Any]
+
+
+def by_key(table: pl.DataFrame) -> dict[tuple[str, str, str], Row]:
+    """The rows of a summary by label, economy and outcome."""
+    return {(r["label"], r["economy"], r["outcome"]): r for r in table.iter_rows(named=True)}
 
 
 def shown_economies(table: pl.DataFrame, focus: Sequence[str]) -> list[str]:
@@ -73,8 +75,12 @@ def shown_economies(table: pl.DataFrame, focus: Sequence[str]) -> list[str]:
 
 
 def income(table: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
-    """Real income: label, economy, name, value, low, high (percent), in the order of `shown`."""
+    """Real income: label, economy, name, value, low, high (percent), in the order of `shown`.
+
+    Where elasticities were drawn, also q05 and q95.
+    """
     order = {code: k for k, code in enumerate(shown)}
+    drawn = [c for c in ("q05", "q95") if table[c].is_not_null().any()]
     return (
         table.filter(pl.col("outcome") == "real_income_pct", pl.col("economy").is_in(list(shown)))
         .with_columns(
@@ -84,8 +90,13 @@ def income(table: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
             pl.col("high").fill_null(pl.col("value")),
         )
         .sort("at", maintain_order=True)
-        .select("label", "economy", "name", "value", "low", "high")
+        .select("label", "economy", "name", "value", "low", "high", *drawn)
     )
+
+
+def count_draws(several: Sequence[Case]) -> int:
+    """How many sets of elasticities were drawn for each case, at least; none where one has no draws."""
+    return min(0 if c.variation.draws is None else c.variation.draws["draw"].n_unique() for c in several)
 
 
 def hit_exporter(several: Sequence[Case]) -> str:
@@ -184,6 +195,27 @@ def content_and_duty(case: Case, exporter: str) -> pl.DataFrame:
         .select("sector", "value_usd", "content_rate", "before_rate", "after_rate")
         .sort("value_usd", descending=True)
     )
+
+
+def jobs(case: Case, economy: str) -> pl.DataFrame:
+    """Where an economy's labour works: sector, share_rate (of its labour before), change_pct.
+
+    The sectors' changes, weighted by their shares, add up to the economy's change of employment. Labour costs are
+    a fixed share of a sector's output, so labour moves as output in terms of the wage.
+    """
+    world, result = case.outcome.world, case.variation.result.sel(economy=economy)
+    before, after = result["output_base"].values, result["output"].values
+    labour = world.value_added_share.sel(economy=economy).values * before
+    grown = np.divide(after, before, out=np.ones_like(before), where=before > 0)
+    change = 100 * (grown / (1 + float(result["wage_pct"]) / 100) - 1)
+    frame = pl.DataFrame(
+        {
+            "sector": list(world.sectors),
+            "share_rate": labour / labour.sum(),
+            "change_pct": np.where(abs(change) < ZERO, 0.0, change),
+        }
+    )
+    return frame.filter(pl.col("share_rate") > 0).sort("change_pct", "sector")
 
 
 def published(several: Sequence[Case]) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -85,6 +86,10 @@ class Outcome:
         low and high are the least and most over the value and the scenario's sensitivities; q05 and q95 are
         quantiles over drawn elasticities; missing where nothing was varied or drawn, or a value isn't defined.
         """
+        return self._summary
+
+    @cached_property
+    def _summary(self) -> pl.DataFrame:
         frames = [_long(v) for v in self.variations]
         return pl.concat(frames).select(
             pl.lit(self.scenario.name).alias("scenario"), pl.all().exclude("scenario")

@@ -124,12 +124,12 @@ class World:
         """Whether spending equals final demand plus use in every cell."""
         return bool(self._data.attrs["closed"])
 
-    @property
+    @cached_property
     def economies(self) -> tuple[str, ...]:
         """Codes of the economies, in the order of every place dimension."""
         return tuple(str(c) for c in self._data["economy"].values)
 
-    @property
+    @cached_property
     def sectors(self) -> tuple[str, ...]:
         """Codes of the sectors, in the order of `sector` and `using_sector`."""
         return tuple(str(c) for c in self._data["sector"].values)
