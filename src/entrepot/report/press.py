@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import get_context
+from threading import current_thread, main_thread
 from typing import Any, Protocol, TypeVar
 
 import polars as pl
@@ -40,7 +41,8 @@ def beside() -> Iterator[Press]:
     """
     # Started afresh, not forked: libraries that are loaded by now have threads, which a fork would cut.
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_make_ready)
-    pool.submit(str)
+    with _no_interrupts():
+        pool.submit(str)
 
     def there(make: Callable[..., Made], *given: Any) -> Callable[[], Made]:
         job = pool.submit(make, *given)
@@ -50,6 +52,19 @@ def beside() -> Iterator[Press]:
         yield there
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """A process that is started here leaves interrupts to the one that started it, from its first moment on."""
+    if current_thread() is not main_thread():  # only there can signals be set
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _waited(job: Future[Made]) -> Made:
@@ -70,8 +85,7 @@ def picture(spec: str) -> str:
 
 
 def _make_ready() -> None:
-    """In the process: leave interrupts to the one that computes; load what draws, and let it compile itself."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In the process: load what draws, and let it compile itself."""
     from entrepot.report import scenario_charts as charts  # noqa: PLC0415
 
     rows = [{"label": f"{k % 2}", "name": f"{k}", "value": k, "low": 0, "high": k} for k in range(16)]
