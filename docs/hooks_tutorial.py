@@ -47,7 +47,7 @@ def _answers(names: list[str]) -> str:
         ("USA", "revenue_change_usd"),
     )
     lines = [
-        "| | law adds | real income of Vietnam | its exports to the United States | US prices | US revenue |",
+        "| | added duty | real income of Vietnam | its exports to the United States | US prices | US revenue |",
         "|---|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
     for case in several:

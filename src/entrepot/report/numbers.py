@@ -39,6 +39,12 @@ def rate(value: float | None) -> str:
     return f"{_sign(value, signed=False)}{abs(100 * value):.1f}\N{NO-BREAK SPACE}%"
 
 
+def points(change: float) -> str:
+    """A change of a rate (a fraction) in percentage points with one decimal: `+13.9 points`."""
+    shown = abs(round(100 * change, 1))
+    return f"{_sign(change, signed=True) if shown else ''}{shown:.1f}\N{NO-BREAK SPACE}points"
+
+
 def dollars(value: float | None, *, signed: bool = True) -> str:
     """USD in billions or millions with two significant digits."""
     if value is None or not math.isfinite(value):

@@ -19,6 +19,15 @@ from entrepot.report.scenario_tables import Rows, outcome_table, rates_table
 from entrepot.report.tables import laid_out
 from entrepot.scenario.outcome import Outcome
 
+PUBLISHERS = {
+    "ledger US imports of 2024": "U.S. Census Bureau, imports for consumption by 8-digit line and partner",
+    "world reference-2023": "estimated by this project from published facts; SOURCES.md of the package lists each",
+    "book us": "Federal Register and Harmonized Tariff Schedule; entrepot law shows every measure with its act",
+    "book us-2001": "Harmonized Tariff Schedule of 2001 and the bilateral trade agreement of 2000",
+    "book vn": "decrees of Viet Nam; entrepot law shows every measure with its act",
+}
+"""Where the package's own data are from."""
+
 
 def report_files(outcome: Outcome, press: Press = here) -> dict[str, str | bytes]:
     """The page of one scenario and the CSV files of its figures, by name."""
@@ -60,8 +69,15 @@ def page(several: Sequence[Case], figures: Sequence[Figure], press: Press = here
         statement=first.world.statement,
         attributes=dict(several[0].variation.result.attrs),
         ranged=bool(first.scenario.sensitivity),
+        inputs=_inputs(outcomes),
     )
     return html
+
+
+def _inputs(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Data and law that went in, and who publishes them."""
+    names = dict.fromkeys(name for o in outcomes for name in o.inputs)
+    return {name: PUBLISHERS.get(name, "the user's own") for name in names}
 
 
 @cache
@@ -96,8 +112,8 @@ def answer(case: Case, rows: Rows) -> str:
         if len(law):
             old, new = law["before_rate"][0], law["after_rate"][0]
             text = (
-                f"Law adds {numbers.rate(new)} to duties on goods of {name_of(exporter)}, before "
-                f"{numbers.rate(old)}. " + text
+                f"Duty that law adds on goods of {name_of(exporter)}, as a share of their value: before "
+                f"{numbers.rate(old)}, after {numbers.rate(new)} ({numbers.points(new - old)}). " + text
             )
     return text
 

@@ -158,7 +158,8 @@ def _trade(first: Case, exporter: str, source: str) -> list[Figure]:
             "diversion",
             "The same between all",
             f"{first.label}. Billions of USD of purchases that move to (+) or from (\N{MINUS SIGN}) a supplier, for "
-            "the economies that move most; the diagonal is production at home. A dot is less than 0.05.",
+            "the economies that move most; the diagonal is production at home, and all other suppliers are one. Each "
+            "column sums to zero. A dot is less than 0.05; flows.parquet has all pairs by sector.",
             source,
             moved,
             (
@@ -197,13 +198,14 @@ def _jobs(case: Case, exporter: str, names: Mapping[str, str], source: str) -> l
             "jobs",
             f"Where the jobs go: sectors of {name_of(exporter)}",
             f"{case.label}. Labour by sector, once it has moved to where it is wanted. All sectors together: {whole}. "
-            "In a reading that holds employment fixed jobs only change their sector, and the sum is zero; how long "
-            "people look for the next job the model can't say.",
+            "The model has one factor, for which all value added stands: sectors with much capital or rent (mining) "
+            "weigh more here than they employ. In a reading that holds employment fixed jobs only change their "
+            "sector, and the sum is zero; how long people look for the next job the model can't say.",
             source,
             frames.jobs(case, exporter),
             (
                 Column("sector", "sector", read=partial(_with_code, names)),
-                Column("share_rate", "share of labour before", numbers.rate),
+                Column("share_rate", "share of value added before", numbers.rate),
                 Column("change_pct", "change of labour", PERCENT),
             ),
             None,

@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from entrepot.report.places import name_of
 from entrepot.scenario.outcome import ZERO, Outcome, Variation
 
+LEAST_USD = 1.0
+"""USD below which a change is the solver's tolerance, and written as none."""
+
 SHOWN_NEXT = 3
 """Losers and winners shown beside the economies of the focus, each."""
 
-NO_ONE = "ROW"
+OTHERS = "others"
+"""All exporters that a table doesn't list."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,13 @@ class Case:
 def cases(outcomes: Sequence[Outcome]) -> list[Case]:
     """All variants of some scenarios; labels name the scenario where there are several."""
     alone = len(outcomes) == 1
-    return [Case(_label(o, v, alone), o, v) for o in outcomes for v in o.variations]
+    found = [(_label(o, v, alone), o, v) for o in outcomes for v in o.variations]
+    labels = [label for label, _, _ in found]
+    # Numbers are found by label: two cases that call themselves the same also say which files they are from.
+    return [
+        Case(label if labels.count(label) == 1 else f"{label} ({o.scenario.name}: {v.name})", o, v)
+        for label, o, v in found
+    ]
 
 
 def _label(outcome: Outcome, v: Variation, alone: bool) -> str:
@@ -136,21 +147,17 @@ def duties(several: Sequence[Case], exporter: str) -> pl.DataFrame:
 def diversion(case: Case, shown: int = 10) -> pl.DataFrame:
     """Purchases that move between suppliers: exporter, importer, moved_usd; economies that move the most.
 
-    Rows of one importer sum to zero over all exporters, home included; here only the largest are listed.
+    All other exporters are one, `others`, so that the rows of an importer sum to zero, home included.
     """
     result = case.variation.result["trade_diversion"]
     codes = [str(c) for c in result["exporter"].values]
-    size = abs(result).sum("importer").values + abs(result).sum("exporter").values
+    moved = _changes(result.values)
+    size = abs(moved).sum(axis=0) + abs(moved).sum(axis=1)
     at = sorted(range(len(codes)), key=lambda k: (-float(size[k]), codes[k]))[:shown]
-    return pl.DataFrame(
-        [
-            (codes[i], codes[j], float(result.values[i, j]))
-            for i in sorted(at, key=at.index)
-            for j in sorted(at, key=at.index)
-        ],
-        schema=["exporter", "importer", "moved_usd"],
-        orient="row",
-    )
+    rows = [(codes[i], codes[j], float(moved[i, j])) for i in at for j in at]
+    if len(at) < len(codes):
+        rows += [(OTHERS, codes[j], float(moved[:, j].sum() - moved[at, j].sum())) for j in at]
+    return pl.DataFrame(rows, schema=["exporter", "importer", "moved_usd"], orient="row")
 
 
 def taken_over(case: Case, largest: int = 6) -> pl.DataFrame:
@@ -159,9 +166,9 @@ def taken_over(case: Case, largest: int = 6) -> pl.DataFrame:
     The largest are named, others together; home production stands under the importer's own code.
     """
     result = case.variation.result["trade_diversion"].sel(importer=case.outcome.importer)
+    codes = [str(c) for c in result["exporter"].values]
     rows = sorted(
-        ((str(c), float(v)) for c, v in zip(result["exporter"].values, result.values, strict=True)),
-        key=lambda row: (-abs(row[1]), row[0]),
+        zip(codes, _changes(result.values).tolist(), strict=True), key=lambda row: (-abs(row[1]), row[0])
     )
     named, rest = rows[:largest], rows[largest:]
     gains, losses = sum(v for _, v in rest if v > 0), sum(v for _, v in rest if v < 0)
@@ -172,14 +179,20 @@ def taken_over(case: Case, largest: int = 6) -> pl.DataFrame:
 def exports_by_destination(case: Case, exporter: str) -> pl.DataFrame:
     """Sales of an exporter by destination: importer, before_usd, after_usd, change_usd; home included."""
     old, new = (case.variation.result[n].sel(exporter=exporter).sum("sector") for n in ("flow_base", "flow"))
-    frame = pl.DataFrame(
+    change = _changes(new.values - old.values)
+    return pl.DataFrame(
         {
             "importer": [str(c) for c in old["importer"].values],
             "before_usd": old.values,
-            "after_usd": new.values,
+            "after_usd": old.values + change,
+            "change_usd": change,
         }
-    )
-    return frame.with_columns(change_usd=pl.col("after_usd") - pl.col("before_usd")).sort("change_usd")
+    ).sort("change_usd", "importer")
+
+
+def _changes(usd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Changes in USD; none where they are within the solver's tolerance."""
+    return np.where(np.abs(usd) < LEAST_USD, 0.0, usd)
 
 
 def content_and_duty(case: Case, exporter: str) -> pl.DataFrame:
@@ -198,7 +211,7 @@ def content_and_duty(case: Case, exporter: str) -> pl.DataFrame:
 
 
 def jobs(case: Case, economy: str) -> pl.DataFrame:
-    """Where an economy's labour works: sector, share_rate (of its labour before), change_pct.
+    """Where an economy's labour works: sector, share_rate (of its value added before), change_pct.
 
     The sectors' changes, weighted by their shares, add up to the economy's change of employment. Labour costs are
     a fixed share of a sector's output, so labour moves as output in terms of the wage.

@@ -24,17 +24,18 @@ def summary_text(outcomes: Sequence[Outcome]) -> str:
     rows = []
     for case in several:
         law = case.variation.law
+        mine = None if law is None else law.filter(pl.col("origin") == exporter)
         added = (
             ""
-            if law is None
-            else numbers.rate(_first(law.filter(pl.col("origin") == exporter)["after_rate"]))
+            if mine is None
+            else f"{numbers.rate(_first(mine['before_rate']))} → {numbers.rate(_first(mine['after_rate']))}"
         )
         cells = []
         for economy, outcome in wanted:
             row = found[case.label, economy, outcome]
             cells.append(numbers.with_range(row["value"], row["low"], row["high"], row["unit"]))
         rows.append((case.outcome.scenario.name, case.variation.title, added, *cells))
-    heads = ["scenario", "variant", f"law adds to {exporter}"]
+    heads = ["scenario", "variant", f"added duty on {exporter}"]
     heads += [f"{e} {OUTCOMES[o].replace('the importer', importer)}" for e, o in wanted]
     frame = pl.DataFrame(rows, schema=heads, orient="row")
     return as_text(frame, "Change from the law before; in brackets the range of the scenario's sensitivities")

@@ -49,9 +49,16 @@ def outcome_table(several: Sequence[Case], rows: Rows, shown: Sequence[str]) -> 
         name="outcomes",
         caption="Change from the law before, in percent; revenue in USD a year; below each the range over other "
         "readings of the model. First the economies in question, then those that lose and gain most next. "
-        f"{_about_jobs(several[0])}{_about_draws(several)}",
+        f"{_about_prices(several[0])} {_about_jobs(several[0])}{_about_draws(several)}",
         group="economy",
     )
+
+
+def _about_prices(case: Case) -> str:
+    held = json.loads(case.variation.result.attrs["options"])["numeraire"]
+    words = {"income": "labour income", "wages": "the mean wage", "prices": "the mean consumer price"}
+    what = f"{words[held]} of the world" if held in words else f"the wage of {name_of(held)}"
+    return f"Prices, exports and USD are measured with {what} unchanged."
 
 
 def _about_jobs(case: Case) -> str:
