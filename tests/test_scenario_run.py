@@ -101,6 +101,27 @@ class TestSameBytes:
             abs=0.02,
         )
 
+    def test_files_of_one_name_stay_apart(self, tmp_path, shop):
+        for folder, rate in (("a", 10), ("b", 30)):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "over.toml").write_text(
+                '[[measure]]\nid = "x"\ntitle = "x"\nfamily = "s122"\nreference = "r"\n'
+                f'published = 2025-04-04\nfrom = 2025-04-04\norigins = ["VNM"]\nrate = "{rate} %"\n'
+            )
+        text = 'name = "two"\ntitle = "t"\nquestion = "q"\n[base]\non = 2025-04-04\n'
+        for folder in ("a", "b"):
+            text += f'[[variant]]\nname = "{folder}"\ntitle = "{folder}"\n[variant.change]\n'
+            text += f'overlay = {{ files = ["{folder}/over.toml"] }}\n'
+        first = run(scenario(tmp_path, text), shop)
+        folder = write_outcome(first, tmp_path / "out", {})
+        assert sorted(p.name for p in (folder / "inputs").iterdir()) == ["over-2.toml", "over.toml"]
+        second = run(read_scenario(folder / "scenario.toml"), shop)
+        assert second.summary().equals(first.summary())
+        assert second.inputs == first.inputs
+        assert len([name for name in first.inputs if name.startswith("file ")]) == 2
+        again = write_outcome(second, tmp_path / "again", {})
+        assert checksums(again) == checksums(folder)
+
     def test_what_is_written_reads_back_the_same(self):
         for name in built_in_names():
             file = find_scenario(name)

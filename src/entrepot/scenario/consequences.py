@@ -38,6 +38,7 @@ from entrepot.scenario.model import Change, Law, Scenario, Variant
 from entrepot.scenario.outcome import Outcome, Variation, outcomes
 from entrepot.scenario.places import concordance, goods, partners
 from entrepot.scenario.read import ScenarioFile
+from entrepot.scenario.resolved import copies
 from entrepot.scenario.shock import Cells, Duties, cells, changed_book, charged, duties, merged
 from entrepot.world import World, open_world
 
@@ -386,8 +387,12 @@ def _inputs(setting: Setting, book: Book | None) -> Mapping[str, str]:
     marks = {
         f"world {setting.world.name}": _digest(setting.world.flow.values),
     }
-    for name in setting.scenario.files():
-        marks[f"file {name.name}"] = hashlib.sha256(setting.file.beside(str(name)).read_bytes()).hexdigest()
+    # By the names that files have among the results: two files of one name are two marks, again and again.
+    for where, path in copies(setting.file).items():
+        marks[f"file {Path(where).name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    own = _beside(setting.file, setting.scenario.ledger)
+    if own is not None:
+        marks[f"ledger {own.name}"] = hashlib.sha256(own.read_bytes()).hexdigest()
     if book is not None:
         digest = hashlib.sha256()
         for path in sorted(p for p in book.source.rglob("*") if p.is_file() and p.suffix != ".pyc"):
