@@ -232,6 +232,8 @@ class TestErrors:
             (HEAD + LAW + "[change]\norigin = ['VNM']\n", ["unknown key 'change.origin'", "origins"]),
             ('title = "t"\nquestion = "q"\n' + LAW, ["key 'name' is missing"]),
             (HEAD, ["[base]"]),
+            (HEAD + "focus = []\n" + LAW, ["focus", "found none"]),
+            (HEAD + "focus = ['USA', 'VNM', 'USA']\n" + LAW, ["focus", "found USA twice"]),
             (HEAD + LAW + "[change]\ntariffs = 'preset'\n", ["one of the two"]),
             (HEAD + LAW + "[change]\non = 'soon'\n", ["change.on", "'soon'"]),
             (HEAD + LAW + "[[retaliation]]\nhow = 'rate'\n", ["rate"]),
@@ -267,6 +269,27 @@ class TestErrors:
     def test_a_file_that_names_what_is_not_there(self, tmp_path, shop, text, words):
         with pytest.raises(EntrepotError, match=words):
             run(scenario(tmp_path, text), shop)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (HEAD + "focus = ['ATL', 'USA']\n" + LAW, ["s.toml: focus: 'ATL'", "it has", "VNM"]),
+            (HEAD + LAW + "[[retaliation]]\nby = ['VMN']\nhow = 'mirror'\n",
+             ["s.toml: retaliation.by: 'VMN'", "near: VNM"]),
+            (HEAD + LAW + "[options]\nlabor_supply = 0.5\n", ["s.toml: options", "near: labour_supply"]),
+            (HEAD + LAW + "[[sensitivity]]\nlabel = 'l'\noptions = { labor_supply = 0.5 }\n",
+             ["s.toml: sensitivity 'l'", "near: labour_supply"]),
+            (HEAD + LAW + "[world]\nname = 'reference-2032'\n",
+             ["s.toml: world.name: 'reference-2032'", "near: reference-2023"]),
+        ],
+    )  # fmt: skip
+    def test_names_are_checked_before_the_work(self, tmp_path, monkeypatch, text, words):
+        monkeypatch.setattr("entrepot.scenario.consequences._asked", lambda *_: pytest.fail("worked first"))
+        file = scenario(tmp_path, text)
+        for look in (run, check_scenario):
+            with pytest.raises(EntrepotError) as caught:
+                look(file)
+            assert all(word in str(caught.value) for word in words), caught.value
 
     def test_a_name_that_is_none(self):
         with pytest.raises(ScenarioError, match="near: vietnam-46"):

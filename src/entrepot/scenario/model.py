@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from entrepot.law.measure import Fraction
 from entrepot.law.read import EndEntry
@@ -176,6 +176,15 @@ class Scenario(Part):
     published: tuple[Published, ...] = ()
     assumption: tuple[Assumption, ...] = ()
     source: tuple[Source, ...] = ()
+
+    @field_validator("focus")
+    @classmethod
+    def _focused(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if not codes:
+            raise ValueError('found none; name the economies reported first, e.g. ["VNM", "USA"]')
+        if twice := sorted({c for c in codes if codes.count(c) > 1}):
+            raise ValueError(f"found {', '.join(twice)} twice; name each economy once")
+        return codes
 
     @model_validator(mode="after")
     def _definite(self) -> Self:
