@@ -237,6 +237,8 @@ class TestErrors:
             (HEAD + LAW + "[change]\ntariffs = 'preset'\n", ["one of the two"]),
             (HEAD + LAW + "[change]\non = 'soon'\n", ["change.on", "'soon'"]),
             (HEAD + LAW + "[[retaliation]]\nhow = 'rate'\n", ["rate"]),
+            (HEAD + LAW + "[[retaliation]]\nby = []\nhow = 'mirror'\n", ["`by` names nobody"]),
+            (HEAD + "[change]\ntariffs = 'x.csv'\n[[retaliation]]\nhow = 'mirror'\n", ["no [base]"]),
             (HEAD + LAW + "[change]\noverlay = { files = ['gone.toml'] }\n", ["gone.toml", "none beside"]),
             (HEAD + LAW + "[[published]]\nwho='w'\nwhat='w'\noutcome='o'\neconomy='VNM'\nvariant='x'\n"
              "vintage='v'\nsource='s'\nwhy_different='d'\n", ["variant 'x'"]),
@@ -290,6 +292,20 @@ class TestErrors:
             with pytest.raises(EntrepotError) as caught:
                 look(file)
             assert all(word in str(caught.value) for word in words), caught.value
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("[base]\non = 1999-02-03\n", "s.toml: base.on: 1999-02-03 is before .* book us, 2024-12-31"),
+            (LAW + "[change]\non = 2024-12-30\n", "s.toml: change.on: 2024-12-30 is before"),
+            ("[base]\nbook = 'us-2001'\non = 2001-12-08\n", "book us-2001, 2001-12-09"),
+        ],
+    )
+    def test_days_before_the_book(self, tmp_path, text, words):
+        file = scenario(tmp_path, HEAD + text)
+        for look in (run, check_scenario):
+            with pytest.raises(ScenarioError, match=words):
+                look(file)
 
     def test_a_name_that_is_none(self):
         with pytest.raises(ScenarioError, match="near: vietnam-46"):

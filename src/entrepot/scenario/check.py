@@ -9,7 +9,7 @@ from entrepot.law.read import find_book
 from entrepot.scenario.consequences import open_setting
 from entrepot.scenario.names import check_names
 from entrepot.scenario.read import ScenarioFile
-from entrepot.scenario.shock import changed_book
+from entrepot.scenario.shock import changed_book, check_days
 
 
 def check_scenario(file: ScenarioFile) -> list[str]:
@@ -30,6 +30,7 @@ def check_scenario(file: ScenarioFile) -> list[str]:
         if scenario.base is None:
             said.append(f"variant {variant.name}: tariffs {change.tariffs}")
             continue
+        check_days(scenario.base, change, file)
         before = find_book(scenario.base.book).regime(scenario.base.on, scenario.base.as_known)
         book = changed_book(scenario.base, change, file).with_readings(change.readings)
         on = change.on or scenario.base.on

@@ -40,7 +40,7 @@ from entrepot.scenario.outcome import Outcome, Variation, outcomes
 from entrepot.scenario.places import concordance, goods, partners
 from entrepot.scenario.read import ScenarioFile
 from entrepot.scenario.resolved import copies
-from entrepot.scenario.shock import Cells, Duties, cells, changed_book, charged, duties, merged
+from entrepot.scenario.shock import Cells, Duties, cells, changed_book, charged, check_days, duties, merged
 from entrepot.suggest import near
 from entrepot.world import World, open_world
 
@@ -154,6 +154,8 @@ def _asked(setting: Setting, shop: Workshop) -> tuple[str, list[Asked]]:
             (v, c, _given_duties(setting, c), None, None, ()) for v, c in scenario.changes()
         ]
     importer = find_book(scenario.base.book).importer
+    for _, change in scenario.changes():
+        check_days(scenario.base, change, setting.file)
     setting.world.economy_index(importer)
     return importer, [
         (v, c, *_law_duties(setting, importer, scenario.base, v, c, shop)) for v, c in scenario.changes()
@@ -224,12 +226,8 @@ def _law_duties(
         .rename({"added_rate": "before_rate"})
         .join(whole.added_rate().select("origin", after_rate="added_rate"), on="origin", how="left")
     )
-    return (
-        duties(scenario, found, world, goods(world, sectors), variant.name),
-        found,
-        rate,
-        (*notes, *after.notes),
-    )
+    whole_duties = duties(scenario, found, world, goods(world, sectors), variant.name)
+    return whole_duties, found, rate, (*notes, *after.notes, *whole_duties.unanswered)
 
 
 def _reached(origins: Sequence[str], present: Sequence[str], setting: Setting) -> frozenset[str]:

@@ -98,6 +98,10 @@ class Retaliation(Part):
     def _rate(self) -> Self:
         if (self.how == "rate") != (self.rate is not None):
             raise ValueError("retaliation: `rate` goes with how = 'rate', and only with it")
+        if not self.by:
+            raise ValueError(
+                "retaliation: `by` names nobody; name economies of the world, or leave it out for all"
+            )
         return self
 
 
@@ -195,6 +199,10 @@ class Scenario(Part):
         asked |= {p.variant for p in self.published if p.variant}
         if unknown := sorted(asked - set(names)):
             raise ValueError(f"variant {unknown[0]!r} is named and not there; there are {', '.join(names)}")
+        if self.base is None and self.retaliation:
+            raise ValueError(
+                "retaliation answers a change of law, and there is no [base]; write the answer into the tariffs"
+            )
         for _, change in self.changes():
             if (self.base is None) == (change.tariffs is None):
                 raise ValueError(
