@@ -222,6 +222,10 @@ class TestWriting:
 
 HEAD = 'name = "s"\ntitle = "t"\nquestion = "q"\n'
 LAW = "[base]\non = 2025-04-04\n"
+OWN = (
+    "[[change.overlay.measure]]\nid = 'x'\ntitle = 'x'\nfamily = 's122'\nreference = 'r'\n"
+    "published = 2025-04-04\nfrom = 2025-04-04\norigins = ['VNM']\nrate = '10 %'\n"
+)
 
 
 class TestErrors:
@@ -306,6 +310,22 @@ class TestErrors:
         for look in (run, check_scenario):
             with pytest.raises(ScenarioError, match=words):
                 look(file)
+
+    @pytest.mark.parametrize(
+        ("overlay", "words"),
+        [
+            ("[[change.overlay.end]]\nid = 'ieepa-agricultur'\non = 2025-05-01\n",
+             ["s.toml: end.id", "no measure 'ieepa-agricultur'", "near: ieepa-agriculture", "entrepot law list"]),
+            (OWN + "sets = ['nosuch.measure']\n",
+             ["s.toml: measure 'x': sets: 'nosuch.measure' is not declared", "ieepa.transshipment"]),
+            (OWN + "sets = ['ieepa-agriculture']\n", ["sets: 'ieepa-agriculture'", "but a measure", "'ieepa"]),
+            (OWN + "unless = ['s322']\n", ["unless: 's322' is not declared", "near: s232"]),
+        ],
+    )  # fmt: skip
+    def test_overlays_that_name_what_is_not_there(self, tmp_path, overlay, words):
+        with pytest.raises(EntrepotError) as caught:
+            check_scenario(scenario(tmp_path, HEAD + LAW + overlay))
+        assert all(word in str(caught.value) for word in words), caught.value
 
     def test_a_name_that_is_none(self):
         with pytest.raises(ScenarioError, match="near: vietnam-46"):
