@@ -107,6 +107,27 @@ class TestSameBytes:
             abs=0.02,
         )
 
+    def test_files_of_one_name_stay_apart(self, tmp_path, shop):
+        for folder, rate in (("a", 10), ("b", 30)):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "over.toml").write_text(
+                '[[measure]]\nid = "x"\ntitle = "x"\nfamily = "s122"\nreference = "r"\n'
+                f'published = 2025-04-04\nfrom = 2025-04-04\norigins = ["VNM"]\nrate = "{rate} %"\n'
+            )
+        text = 'name = "two"\ntitle = "t"\nquestion = "q"\n[base]\non = 2025-04-04\n'
+        for folder in ("a", "b"):
+            text += f'[[variant]]\nname = "{folder}"\ntitle = "{folder}"\n[variant.change]\n'
+            text += f'overlay = {{ files = ["{folder}/over.toml"] }}\n'
+        first = run(scenario(tmp_path, text), shop)
+        folder = write_outcome(first, tmp_path / "out", {})
+        assert sorted(p.name for p in (folder / "inputs").iterdir()) == ["over-2.toml", "over.toml"]
+        second = run(read_scenario(folder / "scenario.toml"), shop)
+        assert second.summary().equals(first.summary())
+        assert second.inputs == first.inputs
+        assert len([name for name in first.inputs if name.startswith("file ")]) == 2
+        again = write_outcome(second, tmp_path / "again", {})
+        assert checksums(again) == checksums(folder)
+
     def test_what_is_written_reads_back_the_same(self):
         for name in built_in_names():
             file = find_scenario(name)
@@ -207,6 +228,10 @@ class TestWriting:
 
 HEAD = 'name = "s"\ntitle = "t"\nquestion = "q"\n'
 LAW = "[base]\non = 2025-04-04\n"
+OWN = (
+    "[[change.overlay.measure]]\nid = 'x'\ntitle = 'x'\nfamily = 's122'\nreference = 'r'\n"
+    "published = 2025-04-04\nfrom = 2025-04-04\norigins = ['VNM']\nrate = '10 %'\n"
+)
 
 
 class TestErrors:
@@ -217,9 +242,13 @@ class TestErrors:
             (HEAD + LAW + "[change]\norigin = ['VNM']\n", ["unknown key 'change.origin'", "origins"]),
             ('title = "t"\nquestion = "q"\n' + LAW, ["key 'name' is missing"]),
             (HEAD, ["[base]"]),
+            (HEAD + "focus = []\n" + LAW, ["focus", "found none"]),
+            (HEAD + "focus = ['USA', 'VNM', 'USA']\n" + LAW, ["focus", "found USA twice"]),
             (HEAD + LAW + "[change]\ntariffs = 'preset'\n", ["one of the two"]),
             (HEAD + LAW + "[change]\non = 'soon'\n", ["change.on", "'soon'"]),
             (HEAD + LAW + "[[retaliation]]\nhow = 'rate'\n", ["rate"]),
+            (HEAD + LAW + "[[retaliation]]\nby = []\nhow = 'mirror'\n", ["`by` names nobody"]),
+            (HEAD + "[change]\ntariffs = 'x.csv'\n[[retaliation]]\nhow = 'mirror'\n", ["no [base]"]),
             (HEAD + LAW + "[change]\noverlay = { files = ['gone.toml'] }\n", ["gone.toml", "none beside"]),
             (HEAD + LAW + "[[published]]\nwho='w'\nwhat='w'\noutcome='o'\neconomy='VNM'\nvariant='x'\n"
              "vintage='v'\nsource='s'\nwhy_different='d'\n", ["variant 'x'"]),
@@ -252,6 +281,57 @@ class TestErrors:
     def test_a_file_that_names_what_is_not_there(self, tmp_path, shop, text, words):
         with pytest.raises(EntrepotError, match=words):
             run(scenario(tmp_path, text), shop)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (HEAD + "focus = ['ATL', 'USA']\n" + LAW, ["s.toml: focus: 'ATL'", "it has", "VNM"]),
+            (HEAD + LAW + "[[retaliation]]\nby = ['VMN']\nhow = 'mirror'\n",
+             ["s.toml: retaliation.by: 'VMN'", "near: VNM"]),
+            (HEAD + LAW + "[options]\nlabor_supply = 0.5\n", ["s.toml: options", "near: labour_supply"]),
+            (HEAD + LAW + "[[sensitivity]]\nlabel = 'l'\noptions = { labor_supply = 0.5 }\n",
+             ["s.toml: sensitivity 'l'", "near: labour_supply"]),
+            (HEAD + LAW + "[world]\nname = 'reference-2032'\n",
+             ["s.toml: world.name: 'reference-2032'", "near: reference-2023"]),
+        ],
+    )  # fmt: skip
+    def test_names_are_checked_before_the_work(self, tmp_path, monkeypatch, text, words):
+        monkeypatch.setattr("entrepot.scenario.consequences._asked", lambda *_: pytest.fail("worked first"))
+        file = scenario(tmp_path, text)
+        for look in (run, check_scenario):
+            with pytest.raises(EntrepotError) as caught:
+                look(file)
+            assert all(word in str(caught.value) for word in words), caught.value
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("[base]\non = 1999-02-03\n", "s.toml: base.on: 1999-02-03 is before .* book us, 2024-12-31"),
+            (LAW + "[change]\non = 2024-12-30\n", "s.toml: change.on: 2024-12-30 is before"),
+            ("[base]\nbook = 'us-2001'\non = 2001-12-08\n", "book us-2001, 2001-12-09"),
+        ],
+    )
+    def test_days_before_the_book(self, tmp_path, text, words):
+        file = scenario(tmp_path, HEAD + text)
+        for look in (run, check_scenario):
+            with pytest.raises(ScenarioError, match=words):
+                look(file)
+
+    @pytest.mark.parametrize(
+        ("overlay", "words"),
+        [
+            ("[[change.overlay.end]]\nid = 'ieepa-agricultur'\non = 2025-05-01\n",
+             ["s.toml: end.id", "no measure 'ieepa-agricultur'", "near: ieepa-agriculture", "entrepot law list"]),
+            (OWN + "sets = ['nosuch.measure']\n",
+             ["s.toml: measure 'x': sets: 'nosuch.measure' is not declared", "ieepa.transshipment"]),
+            (OWN + "sets = ['ieepa-agriculture']\n", ["sets: 'ieepa-agriculture'", "but a measure", "'ieepa"]),
+            (OWN + "unless = ['s322']\n", ["unless: 's322' is not declared", "near: s232"]),
+        ],
+    )  # fmt: skip
+    def test_overlays_that_name_what_is_not_there(self, tmp_path, overlay, words):
+        with pytest.raises(EntrepotError) as caught:
+            check_scenario(scenario(tmp_path, HEAD + LAW + overlay))
+        assert all(word in str(caught.value) for word in words), caught.value
 
     def test_a_name_that_is_none(self):
         with pytest.raises(ScenarioError, match="near: vietnam-46"):

@@ -247,6 +247,28 @@ rate = "10 %"
         u, v, k = (world.economy_index(c) for c in ("USA", "VNM", "KOR"))
         assert set(np.round(duties.after[u, v], 12)) == {0.0, 0.1}
         assert not duties.after[u, k].any()
+        assert not duties.unanswered
+
+    def test_an_answer_to_nothing_is_said(self, tmp_path, shop):
+        file = scenario(
+            tmp_path,
+            """
+name = "no-answer"
+title = "t"
+question = "q"
+[base]
+on = 2025-04-04
+[change]
+on = 2025-04-09
+origins = ["VNM"]
+[[retaliation]]
+by = ["CHN", "VNM"]
+how = "rate"
+rate = "50 %"
+""",
+        )
+        variation = run(file, shop).variations[0]
+        assert any(note.startswith("retaliation by CHN changes nothing") for note in variation.notes)
 
 
 def test_uncovered_goods_are_treated_as_the_scenario_says(tmp_path, shop):

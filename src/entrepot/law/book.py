@@ -120,7 +120,11 @@ class Book:
         """
         ends, measures = tuple(ends), tuple(measures)
         for end in ends:
-            self.versions(end.id)
+            if end.id not in self._ids:
+                raise UnknownCode(
+                    f"{self.source}: end.id: {self.title} has no measure {end.id!r}{near(end.id, self._ids)}; "
+                    "entrepot law list shows those it has"
+                )
         _check_versions(measures, self.source)
         book = replace(self, laid=(*self.laid, *ends, *measures))
         book.check()
@@ -186,23 +190,7 @@ class Book:
                 "a book is the law of one importer"
             )
         check_origins((*measure.origins.include, *measure.origins.exclude), where)
-        declared = [family.name for family in self.families]
-        readings = [(r.unless, r.sets) for r in measure.readings] or [(measure.unless, measure.sets)]
-        named = {measure.family, *measure.rate.of}.union(*(set(a) | set(b) for a, b in readings))
-        for family in sorted(named):
-            if not lies_in(family, tuple(declared)):
-                raise LawError(
-                    f"{where}: family {family!r} is not declared in book.toml{near(family, declared)}"
-                )
-        held = self._family_names
-        for family in sorted(named - {measure.family}):
-            if not any(lies_in(other, (family,)) for other in held):
-                raise LawError(f"{where}: no measure lies in family {family!r}{near(family, held)}")
-        for unless, _ in readings:
-            if lies_in(measure.family, unless):
-                raise LawError(
-                    f"{where}: `unless` names its own family {measure.family!r}; use products.exclude"
-                )
+        self._check_families(measure, where)
         for name in (*measure.products.include, *measure.products.exclude):
             if name.startswith("list:") and name[5:] not in self.lists:
                 raise LawError(f"{where}: no list {name[5:]!r}{near(name[5:], self.lists)}")
@@ -215,6 +203,37 @@ class Book:
                     f"{where}: fact {fact!r} is not declared in facts.toml{near(fact, self.facts)}; declare it "
                     "there with its kind, so that everybody knows what is asked"
                 )
+
+    def _check_families(self, measure: Measure, where: str) -> None:
+        """Raise LawError if a measure names a family that isn't declared or held, or `unless` its own."""
+        declared = [family.name for family in self.families]
+        readings = [(r.unless, r.sets) for r in measure.readings] or [(measure.unless, measure.sets)]
+        keys = dict.fromkeys(measure.rate.of, "rate.of")
+        for unless, sets in readings:
+            keys |= dict.fromkeys(unless, "unless") | dict.fromkeys(sets, "sets")
+        keys[measure.family] = "family"
+        named = set(keys)
+        for family in sorted(named):
+            if not lies_in(family, tuple(declared)):
+                raise LawError(self._no_family(where, keys[family], family, declared))
+        held = self._family_names
+        for family in sorted(named - {measure.family}):
+            if not any(lies_in(other, (family,)) for other in held):
+                raise LawError(f"{where}: no measure lies in family {family!r}{near(family, held)}")
+        for unless, _ in readings:
+            if lies_in(measure.family, unless):
+                raise LawError(
+                    f"{where}: `unless` names its own family {measure.family!r}; use products.exclude"
+                )
+
+    def _no_family(self, where: str, key: str, name: str, declared: Iterable[str]) -> str:
+        """That a key doesn't name a family, in words; people write the id of a measure there."""
+        declared = list(declared)
+        said = f"{where}: {key}: {name!r} is not declared in book.toml as a family of duties"
+        own = next((m.family for m in self.as_known(None) if m.id == name), None)
+        if own is not None:
+            return f"{said}, but a measure; {key} takes families, and that one's is {own!r}"
+        return f"{said}{near(name, declared)}; {key} takes one of {', '.join(declared)}, or a part of one"
 
     def _check_table(self, measure: Measure, where: str) -> None:
         """Raise LawError if a table of rates doesn't exist or lacks an origin that the measure includes."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from entrepot.economies import is_economy, is_group
-from entrepot.equilibrium import Options
 from entrepot.errors import ScenarioError
 from entrepot.law.facts import parse_given
 from entrepot.law.read import find_book
+from entrepot.scenario.consequences import open_setting
+from entrepot.scenario.names import check_names
 from entrepot.scenario.read import ScenarioFile
-from entrepot.scenario.shock import changed_book
-from entrepot.world import open_world
+from entrepot.scenario.shock import changed_book, check_days
 
 
 def check_scenario(file: ScenarioFile) -> list[str]:
@@ -19,13 +19,10 @@ def check_scenario(file: ScenarioFile) -> list[str]:
     """
     scenario = file.scenario
     said = [f"{scenario.name}: {scenario.title}"]
-    for options in (scenario.options, *(s.options for s in scenario.sensitivity)):
-        Options().changed(**options)
-    if scenario.world.data is None:
-        world = open_world(scenario.world.name)
-        said.append(f"world {world.name}: {len(world.economies)} economies, {len(world.sectors)} sectors")
-        for code in scenario.focus:
-            world.economy_index(code)
+    setting = open_setting(file)  # as a run does, so that a scenario that passes here isn't refused there
+    world = setting.world
+    check_names(file, world, setting.options)
+    said.append(f"world {world.name}: {len(world.economies)} economies, {len(world.sectors)} sectors")
     for variant, change in scenario.changes():
         for code in change.origins:
             if not (is_economy(code) or is_group(code)):
@@ -33,6 +30,7 @@ def check_scenario(file: ScenarioFile) -> list[str]:
         if scenario.base is None:
             said.append(f"variant {variant.name}: tariffs {change.tariffs}")
             continue
+        check_days(scenario.base, change, file)
         before = find_book(scenario.base.book).regime(scenario.base.on, scenario.base.as_known)
         book = changed_book(scenario.base, change, file).with_readings(change.readings)
         on = change.on or scenario.base.on

@@ -28,17 +28,20 @@ from entrepot.equilibrium.presets import PRESETS, open_preset
 from entrepot.equilibrium.shock import Change as EngineChange
 from entrepot.equilibrium.shock import change as engine_change
 from entrepot.equilibrium.tariff_files import read_tariffs
-from entrepot.errors import ScenarioError
+from entrepot.errors import ScenarioError, UnknownCode
 from entrepot.law.assess import rates
 from entrepot.law.book import Book
 from entrepot.law.read import find_book
 from entrepot.ledger import Ledger
 from entrepot.scenario.content import with_content
-from entrepot.scenario.model import Change, Law, Scenario, Variant
+from entrepot.scenario.model import Change, Law, Scenario, Variant, WorldChoice
+from entrepot.scenario.names import check_names, with_options
 from entrepot.scenario.outcome import Outcome, Variation, outcomes
 from entrepot.scenario.places import concordance, goods, partners
 from entrepot.scenario.read import ScenarioFile
-from entrepot.scenario.shock import Cells, Duties, cells, changed_book, charged, duties, merged
+from entrepot.scenario.resolved import copies
+from entrepot.scenario.shock import Cells, Duties, cells, changed_book, charged, check_days, duties, merged
+from entrepot.suggest import near
 from entrepot.world import World, open_world
 
 Key = tuple[object, ...]
@@ -98,9 +101,10 @@ def run(file: ScenarioFile, shop: Workshop | None = None) -> Outcome:
     shop.say(f"{scenario.name}: reading world, ledger and law")
     setting = shop.once(
         ("setting", scenario.world.model_dump_json(), repr(scenario.options), str(file.path.parent)),
-        lambda: _setting(file),
+        lambda: open_setting(file),
     )
     setting = replace(setting, file=file)
+    check_names(file, setting.world, setting.options)
     importer, asked = _asked(setting, shop)
     variations = tuple(_vary(setting, importer, *one, shop) for one in asked)
     law = scenario.base
@@ -117,16 +121,26 @@ def run(file: ScenarioFile, shop: Workshop | None = None) -> Outcome:
     )
 
 
-def _setting(file: ScenarioFile) -> Setting:
+def open_setting(file: ScenarioFile) -> Setting:
+    """Open a scenario's world and options. Raises ScenarioError, OptionError or what the world's file raises."""
     chosen = file.scenario.world
     if chosen.name in PRESETS:
         if chosen.data is None:
             raise ScenarioError(f"{file.path}: world {chosen.name} is read from its data: give world.data")
         preset = open_preset(chosen.name, file.beside(chosen.data))
-        return Setting(file, preset.world, preset.options.changed(**file.scenario.options), preset.tariff)
+        options = with_options(file, "options", preset.options, file.scenario.options)
+        return Setting(file, preset.world, options, preset.tariff)
+    options = with_options(file, "options", Options(), file.scenario.options)
     saved = file.beside(chosen.name)
-    world = open_world(str(saved) if saved.is_file() else chosen.name)
-    return Setting(file, world, Options().changed(**file.scenario.options), None)
+    try:
+        world = open_world(str(saved) if saved.is_file() else chosen.name)
+    except UnknownCode:
+        named = (WorldChoice().name, *PRESETS)
+        raise ScenarioError(
+            f"{file.path}: world.name: {chosen.name!r} is no world{near(chosen.name, named)}; there are "
+            f"{', '.join(named)}, or give a .nc or .npz file that entrepot world wrote, beside the scenario"
+        ) from None
+    return Setting(file, world, options, None)
 
 
 Asked = tuple[Variant, Change, Duties, Cells | None, pl.DataFrame | None, tuple[str, ...]]
@@ -140,6 +154,8 @@ def _asked(setting: Setting, shop: Workshop) -> tuple[str, list[Asked]]:
             (v, c, _given_duties(setting, c), None, None, ()) for v, c in scenario.changes()
         ]
     importer = find_book(scenario.base.book).importer
+    for _, change in scenario.changes():
+        check_days(scenario.base, change, setting.file)
     setting.world.economy_index(importer)
     return importer, [
         (v, c, *_law_duties(setting, importer, scenario.base, v, c, shop)) for v, c in scenario.changes()
@@ -210,12 +226,8 @@ def _law_duties(
         .rename({"added_rate": "before_rate"})
         .join(whole.added_rate().select("origin", after_rate="added_rate"), on="origin", how="left")
     )
-    return (
-        duties(scenario, found, world, goods(world, sectors), variant.name),
-        found,
-        rate,
-        (*notes, *after.notes),
-    )
+    whole_duties = duties(scenario, found, world, goods(world, sectors), variant.name)
+    return whole_duties, found, rate, (*notes, *after.notes, *whole_duties.unanswered)
 
 
 def _reached(origins: Sequence[str], present: Sequence[str], setting: Setting) -> frozenset[str]:
@@ -386,8 +398,12 @@ def _inputs(setting: Setting, book: Book | None) -> Mapping[str, str]:
     marks = {
         f"world {setting.world.name}": _digest(setting.world.flow.values),
     }
-    for name in setting.scenario.files():
-        marks[f"file {name.name}"] = hashlib.sha256(setting.file.beside(str(name)).read_bytes()).hexdigest()
+    # By the names that files have among the results: two files of one name are two marks, again and again.
+    for where, path in copies(setting.file).items():
+        marks[f"file {Path(where).name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    own = _beside(setting.file, setting.scenario.ledger)
+    if own is not None:
+        marks[f"ledger {own.name}"] = hashlib.sha256(own.read_bytes()).hexdigest()
     if book is not None:
         digest = hashlib.sha256()
         for path in sorted(p for p in book.source.rglob("*") if p.is_file() and p.suffix != ".pyc"):

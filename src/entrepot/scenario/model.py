@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from entrepot.law.measure import Fraction
 from entrepot.law.read import EndEntry
@@ -98,6 +98,10 @@ class Retaliation(Part):
     def _rate(self) -> Self:
         if (self.how == "rate") != (self.rate is not None):
             raise ValueError("retaliation: `rate` goes with how = 'rate', and only with it")
+        if not self.by:
+            raise ValueError(
+                "retaliation: `by` names nobody; name economies of the world, or leave it out for all"
+            )
         return self
 
 
@@ -177,6 +181,15 @@ class Scenario(Part):
     assumption: tuple[Assumption, ...] = ()
     source: tuple[Source, ...] = ()
 
+    @field_validator("focus")
+    @classmethod
+    def _focused(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if not codes:
+            raise ValueError('found none; name the economies reported first, e.g. ["VNM", "USA"]')
+        if twice := sorted({c for c in codes if codes.count(c) > 1}):
+            raise ValueError(f"found {', '.join(twice)} twice; name each economy once")
+        return codes
+
     @model_validator(mode="after")
     def _definite(self) -> Self:
         names = [v.name for v in self.variant]
@@ -186,6 +199,10 @@ class Scenario(Part):
         asked |= {p.variant for p in self.published if p.variant}
         if unknown := sorted(asked - set(names)):
             raise ValueError(f"variant {unknown[0]!r} is named and not there; there are {', '.join(names)}")
+        if self.base is None and self.retaliation:
+            raise ValueError(
+                "retaliation answers a change of law, and there is no [base]; write the answer into the tariffs"
+            )
         for _, change in self.changes():
             if (self.base is None) == (change.tariffs is None):
                 raise ValueError(

@@ -16,10 +16,32 @@ INPUTS = "inputs"
 """Folder beside the resolved scenario that holds the files it names."""
 
 
+def names_there(scenario: Scenario) -> dict[Path, str]:
+    """What each file that travels with the results is called among them.
+
+    Its own name where that is free; else with a number, so that over.toml of two folders stay two files. What
+    was renamed so keeps its name when it is run and written again.
+    """
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    kept = {Path(scenario.ledger)} if scenario.ledger is not None else set()
+    paths = [p for p in scenario.files() if p not in kept]
+    # Numbers must not take a name that another file has of its own.
+    own = {p.name.casefold() for p in paths}
+    for path in paths:
+        name, number = path.name, 1
+        while name.casefold() in taken or (number > 1 and name.casefold() in own):
+            number += 1
+            name = f"{path.stem}-{number}{path.suffix}"
+        taken.add(name.casefold())  # some file systems hold Over.toml and over.toml as one
+        names[path] = name
+    return names
+
+
 def copies(file: ScenarioFile) -> dict[str, Path]:
     """Files that travel with the results, by their name there; ledgers and worlds stay where they are."""
-    kept = {Path(p) for p in (file.scenario.ledger,) if p is not None}
-    return {f"{INPUTS}/{p.name}": file.beside(str(p)) for p in file.scenario.files() if p not in kept}
+    names = names_there(file.scenario)
+    return {f"{INPUTS}/{name}": file.beside(str(path)) for path, name in names.items()}
 
 
 def resolved(file: ScenarioFile, folder: Path) -> str:
@@ -32,8 +54,11 @@ def resolved(file: ScenarioFile, folder: Path) -> str:
 def _move(data: dict[str, Any], file: ScenarioFile, folder: Path) -> None:
     """Let every path of a scenario lead from another folder."""
 
+    names = names_there(file.scenario)
+
     def copied(name: str) -> str:
-        return f"{INPUTS}/{Path(name).name}"
+        # A file of [change] that every variant replaces isn't used, and has no name there.
+        return f"{INPUTS}/{names.get(Path(name), Path(name).name)}"
 
     def kept(name: str) -> str:
         there = file.beside(name)
@@ -60,13 +85,18 @@ def canonical(scenario: Scenario) -> str:
     data = scenario.model_dump(mode="json", by_alias=True, exclude_unset=True)
     data.get("world", {}).pop("data", None)
     data.pop("ledger", None)
+    names = names_there(scenario)
+
+    def there(name: str) -> str:
+        return names.get(Path(name), Path(name).name)
+
     for change in [data.get("change", {}), *(v.get("change", {}) for v in data.get("variant", ()))]:
         if "files" in change.get("overlay", {}):
-            change["overlay"]["files"] = [Path(name).name for name in change["overlay"]["files"]]
+            change["overlay"]["files"] = [there(name) for name in change["overlay"]["files"]]
         if change.get("tariffs"):
-            change["tariffs"] = Path(change["tariffs"]).name
+            change["tariffs"] = there(change["tariffs"])
     if data.get("world", {}).get("concordance"):
-        data["world"]["concordance"] = Path(data["world"]["concordance"]).name
+        data["world"]["concordance"] = there(data["world"]["concordance"])
     return json.dumps(data, sort_keys=True, ensure_ascii=False)
 
 

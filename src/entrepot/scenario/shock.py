@@ -106,6 +106,21 @@ def _measure(entry: dict[str, object], where: str) -> Measure:
         raise ScenarioError(f"{where}: {key}: {first['msg']}") from None
 
 
+def check_days(law: Law, change: Change, file: ScenarioFile) -> None:
+    """Raise ScenarioError for a day before the book's first: what is added is counted from there.
+
+    Measures may be older, but the book doesn't hold all the law of their time; `law.assess.rates` refuses
+    those days too.
+    """
+    book = find_book(law.book)
+    for key, day in (("base.on", law.on), ("change.on", change.on)):
+        if day is not None and day < book.base_day:
+            raise ScenarioError(
+                f"{file.path}: {key}: {day} is before the first day of the book {law.book}, {book.base_day}, "
+                "from which it counts what was added; give that day or a later one, or a book that reaches back"
+            )
+
+
 def merged(before: Charged, after: Charged, origins: frozenset[str]) -> Charged:
     """The law before, with that after for some origins (all if none are named)."""
     if not origins:
@@ -209,13 +224,14 @@ class Duties:
     """Duties on all axes of a world (exporter, importer, sector), fractions of value before duty.
 
     `observed` is what the world's trade was observed under, `before` and `after` the change. `uncovered` says
-    in words what no ledger line covers, with USD of the world.
+    in words what no ledger line covers, with USD of the world; `unanswered` which retaliation changes nothing.
     """
 
     observed: Float
     before: Float
     after: Float
     uncovered: tuple[str, ...]
+    unanswered: tuple[str, ...] = ()
 
 
 def duties(
@@ -237,10 +253,21 @@ def duties(
             row["after_rate"],
         )
     said = _fill(scenario, found, world, goods, covered, (observed, before, after))
+    unanswered = []
     for answer in scenario.retaliation:
         if not answer.variants or variant in answer.variants:
-            retaliate(answer.by, answer.rate, world, i, goods, before, after)
-    return Duties(observed, before, after, said)
+            silent = retaliate(answer.by, answer.rate, world, i, goods, before, after)
+            unanswered += [_silence(silent, found.importer)] if silent else []
+    return Duties(observed, before, after, said, tuple(unanswered))
+
+
+def _silence(by: Sequence[str], importer: str) -> str:
+    """A retaliation that changes nothing, in words."""
+    who = "anybody" if "*" in by else ", ".join(by)
+    return (
+        f"retaliation by {who} changes nothing here: it answers duties that rise, and this change raises "
+        f"none of {importer}'s on goods from there"
+    )
 
 
 def _fill(
@@ -295,14 +322,20 @@ def retaliate(
     goods: Sequence[str],
     before: Float,
     after: Float,
-) -> None:
+) -> tuple[str, ...]:
     """Add to `after` what others charge the importer's goods: the points they were hit by, or one rate.
 
-    Where a cut hits nobody, nobody answers. Raises UnknownCode for an economy the world doesn't have.
+    Only who is hit answers; returned are those of `by` who aren't, `*` if nobody is. Raises UnknownCode for an
+    economy the world doesn't have.
     """
     at = [world.sector_index(s) for s in goods]
     chosen = range(len(world.economies)) if "*" in by else [world.economy_index(c) for c in by]
+    answered = set()
     for n in chosen:
         hit = np.maximum(after[n, importer, at] - before[n, importer, at], 0.0)
         if n != importer and hit.any():
             after[importer, n, at] = before[importer, n, at] + (hit if rate is None else rate)
+            answered.add(world.economies[n])
+    if "*" in by:
+        return () if answered else ("*",)
+    return tuple(code for code in by if code not in answered)
