@@ -164,6 +164,10 @@ def test_a_bad_tariff_file_is_refused_with_file_and_line(tmp_path: Path, text: s
         (["solve", "--world", "liberation-day"], "give --data"),
         (["solve", "--world", "liberation-day", "--data", "nowhere"], "nowhere: no folder"),
         (["solve", "--world", "reference-2023"], "--tariffs is missing"),
+        (
+            ["solve", "--world", "reference-2023", "--tariffs", "nofile.csv"],
+            "nofile.csv: can't be read: No such file",
+        ),
         (["solve", "--world", "atlantis"], "atlantis: no world"),
         (["optimal", "--world", "reference-2023", "--government", "XXX"], "government XXX"),
         (["optimal", "--world", "reference-2023", "--government", "USA", "--nash"], "--nash needs --respond"),

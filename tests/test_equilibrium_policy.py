@@ -99,6 +99,25 @@ def test_any_outcome_can_be_differentiated_to_any_lever(outcome: str, at: dict[s
     assert float(along[outcome].sel(at)) == pytest.approx(float(exact), rel=1e-7, abs=1e-12)
 
 
+def test_transfers_are_a_lever_too() -> None:
+    """What one economy gives another receives: the difference of two slopes is a change that can be made."""
+    s = solved(RICH)
+    base = s.base
+    own = xr.DataArray(base.parameters.transfer, coords={"economy": list(base.economies)}, dims=["economy"])
+    size = 1e-4 * float(base.income.min())
+
+    def welfare(sign: float) -> float:
+        moved = own.copy(deep=True)
+        moved.loc[{"economy": "E0"}] += sign * size
+        moved.loc[{"economy": "E1"}] -= sign * size
+        result = solve(base, Shock(tariff=derive_tariff(s), deficit=moved))
+        return float(np.log1p(result["welfare_pct"].sel(economy="E2") / 100))
+
+    slope = derive.gradient(s, "welfare", "E2", lever="deficit")
+    exact = float(slope.sel(economy="E0") - slope.sel(economy="E1"))
+    assert exact == pytest.approx((welfare(1) - welfare(-1)) / (2 * size), rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

@@ -103,8 +103,9 @@ def test_elasticities_beside_a_set_to_draw_from_are_refused(
     tmp_path: Path, threads: ThreadPoolExecutor
 ) -> None:
     world = without_inputs(0, 3, 2)
-    with pytest.raises(OptionError, match="draws replace elasticities"):
-        sweep.sweep(world, {"none": None}, tmp_path / "s", elasticity=9, executor=threads, **SETTINGS)
+    for own in (9, np.array([4.0, 4.0])):
+        with pytest.raises(OptionError, match="draws replace elasticities"):
+            sweep.sweep(world, {"none": None}, tmp_path / "s", elasticity=own, executor=threads, **SETTINGS)
 
 
 def test_named_elasticities_and_draws() -> None:

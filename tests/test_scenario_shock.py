@@ -22,6 +22,21 @@ from entrepot.world import reference
 from scenarios import scenario
 from worlds import random_calibrated
 
+ANSWERED = """
+name = "answer"
+title = "t"
+question = "q"
+[base]
+on = 2025-04-04
+[change]
+on = 2025-04-09
+origins = ["VNM"]
+[[retaliation]]
+by = [{by}]
+how = "rate"
+rate = "{rate}"
+"""
+
 
 @pytest.fixture(scope="module")
 def shop() -> Workshop:
@@ -227,20 +242,7 @@ class TestRetaliation:
     def test_one_rate(self, tmp_path, shop):
         file = scenario(
             tmp_path,
-            """
-name = "answer"
-title = "t"
-question = "q"
-[base]
-on = 2025-04-04
-[change]
-on = 2025-04-09
-origins = ["VNM"]
-[[retaliation]]
-by = ["VNM"]
-how = "rate"
-rate = "10 %"
-""",
+            ANSWERED.format(by='"VNM"', rate="10 %"),
         )
         outcome = run(file, shop)
         world, duties = outcome.world, outcome.variations[0].duties
@@ -252,20 +254,7 @@ rate = "10 %"
     def test_an_answer_to_nothing_is_said(self, tmp_path, shop):
         file = scenario(
             tmp_path,
-            """
-name = "no-answer"
-title = "t"
-question = "q"
-[base]
-on = 2025-04-04
-[change]
-on = 2025-04-09
-origins = ["VNM"]
-[[retaliation]]
-by = ["CHN", "VNM"]
-how = "rate"
-rate = "50 %"
-""",
+            ANSWERED.format(by='"CHN", "VNM"', rate="50 %"),
         )
         variation = run(file, shop).variations[0]
         assert any(note.startswith("retaliation by CHN changes nothing") for note in variation.notes)

@@ -114,7 +114,9 @@ def read_options(path: Path, over: Options | None = None) -> Options:
     """
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise OptionError(f"{path}: can't be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path}: can't be read as TOML: {error}.") from None
     _known(given, str(path))
     try:

@@ -87,10 +87,10 @@ def sweep(
     or a store that holds another sweep.
     """
     chosen = (options or Options()).changed(**overrides)
-    if draw_from is not None and chosen.elasticity not in ("world", draw_from):
+    own = chosen.elasticity
+    if draw_from is not None and not (isinstance(own, str) and own in ("world", draw_from)):
         raise OptionError(
-            f"option elasticity: {chosen.elasticity!r}, and draw_from = {draw_from}: draws replace elasticities; "
-            "give one."
+            f"option elasticity: {own!r}, and draw_from = {draw_from}: draws replace elasticities; give one."
         )
     job = Job(world, chosen, draw_from, seed, _mark(world.data.data_vars))
     central = _central(job)

@@ -75,7 +75,9 @@ def _rows(path: Path, world: World) -> list[_Row]:
             reader = csv.DictReader(stream)
             have = [c.strip() for c in reader.fieldnames or []]
             given = [(reader.line_num, r) for r in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise ShockError(f"{path}: can't be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise ShockError(f"{path}: can't be read as CSV: {error}.") from None
     missing = [c for c in COLUMNS if c != "sector" and c not in have]
     unknown = [c for c in have if c not in COLUMNS]
